@@ -1,0 +1,112 @@
+/* Owns: the state of this process and what each file offers to the others.
+ * Must not: know containers or policy: what to do always comes with a frame.
+ * Depends on: generated/protocol.h, sys.h. Start reading at: struct agent, then loop.c. */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include "generated/protocol.h"
+#include "sys.h"
+
+/* The fuzz driver makes it small, so that most frames and replies get pages of their own. */
+#if !defined(AGENT_BUFFER_BYTES)
+#define AGENT_BUFFER_BYTES 32768
+#endif
+
+enum { BUFFER_BYTES = AGENT_BUFFER_BYTES, QUEUE_LENGTH = 2 * LIMIT_DESCRIPTORS };
+
+/* A program whose every count, offset and index has been checked (check.c). */
+struct program {
+  struct wire_program head;
+  struct wire_step *steps;
+  const struct wire_relocation *relocations;
+  const struct wire_send *sends;
+  uint8_t *data;
+  int32_t *attached;
+  uint32_t attached_count;
+};
+
+/* One execution of a program (program.c). */
+struct run {
+  const struct program *program;
+  int64_t *results;
+  uint8_t *reply;
+  uint64_t bytes;
+  uint32_t done;
+  int32_t error;
+  /* This is the fresh child that a CLONE step has made: nothing of the run counts any more. */
+  bool reborn;
+};
+
+struct cleanup;
+
+struct agent {
+  int32_t socket;
+  int32_t signals;
+  uint64_t mask;
+  /* Id of the order being handled: a fault names it. */
+  uint32_t order;
+  bool greeted;
+  bool detached;
+  /* Descriptors received for frames that are not complete yet, in order. */
+  uint32_t queue_count;
+  int32_t queue[QUEUE_LENGTH];
+  /* Descriptors of the order being handled. */
+  uint32_t attached_count;
+  int32_t attached[LIMIT_DESCRIPTORS];
+  struct cleanup *cleanups;
+};
+extern struct agent agent;
+
+/* loop.c */
+_Noreturn void loop_run(void);
+
+/* input.c */
+void input_read(void);
+void input_reset(void);
+
+/* orders.c: false when this process is a fresh child, for which the frame does not count. */
+bool order_handle(const struct wire_frame *frame, uint8_t *payload);
+void attached_close(int32_t *fds, uint32_t count);
+
+/* output.c */
+int64_t output_send(uint16_t type, uint32_t id, struct part *parts, uint32_t count, const int32_t *fds,
+                    uint32_t fd_count);
+void output_event(uint16_t type, void *head, uint64_t head_size, void *rest, uint64_t rest_size);
+void output_reply(uint32_t id, struct run *run);
+_Noreturn void fault(uint32_t code, uint64_t value);
+
+/* check.c */
+struct program check_program(uint8_t *bytes, uint64_t length, int32_t *attached, uint32_t attached_count);
+
+/* program.c */
+bool run_open(struct run *run, const struct program *program);
+void run_steps(struct run *run);
+void run_close(struct run *run);
+/* Descriptor number that a send names, negative when there is none. */
+int64_t run_send(const struct run *run, const struct wire_send *send);
+/* Whether `size` bytes at an address lie in the data or the reply of the program. */
+bool run_holds(const struct run *run, uint64_t address, uint64_t size);
+
+/* child.c */
+int64_t child_clone(struct run *run, const uint64_t *arguments);
+
+/* descriptors.c */
+int64_t descriptors_place(struct run *run, const uint64_t *arguments);
+bool descriptors_adopt(int32_t control, uint8_t *kept, uint32_t count);
+
+/* signals.c */
+void signals_open(uint32_t on_parent_death);
+void signals_block(void);
+void signals_select(uint64_t mask);
+void signals_read(void);
+
+/* cleanup.c */
+void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length);
+void cleanup_drop(void);
+void cleanup_run(void);
+
+/* end.c */
+_Noreturn void finish(int32_t code);
+void pause_for(uint32_t ms);
+
+#endif

@@ -1,0 +1,82 @@
+/* Owns: the programs that are run when the connection has ended, newest first.
+ * Must not: answer anybody: there is nobody left when they run.
+ * Depends on: check.c, program.c. Start reading at: cleanup_run. */
+#include "agent.h"
+#include "memory.h"
+
+/* One mapping each: this head, the descriptors that came with the frame, the program. */
+struct cleanup {
+  struct cleanup *older;
+  uint64_t size;
+  uint32_t key;
+  uint32_t length;
+  uint32_t attached_count;
+  int32_t attached[LIMIT_DESCRIPTORS];
+  _Alignas(8) uint8_t bytes[];
+};
+
+static void forget(uint32_t key) {
+  for (struct cleanup **link = &agent.cleanups; *link != NULL; link = &(*link)->older) {
+    struct cleanup *old = *link;
+    if (old->key != key) continue;
+    *link = old->older;
+    attached_close(old->attached, old->attached_count);
+    pages_free(old, old->size);
+    return;
+  }
+}
+
+void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length) {
+  if (length == 0) {
+    forget(key);
+    attached_close(agent.attached, agent.attached_count);
+    return;
+  }
+  uint64_t size = sizeof(struct cleanup) + length;
+  struct cleanup *cleanup = pages(size);
+  if (cleanup == NULL) fault(FAULT_NO_MEMORY, size);
+  cleanup->size = size;
+  cleanup->key = key;
+  cleanup->length = length;
+  cleanup->attached_count = agent.attached_count;
+  memcpy(cleanup->attached, agent.attached, agent.attached_count * sizeof(int32_t));
+  memcpy(cleanup->bytes, bytes, length);
+  /* A broken program is refused now, while somebody can be told. */
+  (void)check_program(cleanup->bytes, length, cleanup->attached, cleanup->attached_count);
+  forget(key);
+  cleanup->older = agent.cleanups;
+  agent.cleanups = cleanup;
+}
+
+/* In a fresh child: the programs are the parent's. Its descriptors are closed already. */
+void cleanup_drop(void) {
+  while (agent.cleanups != NULL) {
+    struct cleanup *cleanup = agent.cleanups;
+    agent.cleanups = cleanup->older;
+    pages_free(cleanup, cleanup->size);
+  }
+}
+
+/* EBUSY is what a cgroup answers for a moment after its last process has ended. */
+static void run_one(struct cleanup *cleanup) {
+  struct program program = check_program(cleanup->bytes, cleanup->length, cleanup->attached, cleanup->attached_count);
+  struct run run;
+  if (!run_open(&run, &program)) return;
+  for (uint32_t ms = 0; ms < LIMIT_CLEANUP_MS; ms++) {
+    run_steps(&run);
+    if (run.reborn) loop_run();
+    if (run.error != EBUSY) break;
+    pause_for(1);
+  }
+  run_close(&run);
+}
+
+void cleanup_run(void) {
+  while (agent.cleanups != NULL) {
+    struct cleanup *cleanup = agent.cleanups;
+    run_one(cleanup);
+    agent.cleanups = cleanup->older;
+    attached_close(cleanup->attached, cleanup->attached_count);
+    pages_free(cleanup, cleanup->size);
+  }
+}

@@ -1,0 +1,277 @@
+/* Owns: a kernel that touches nothing: the hosted agent of the fuzz driver and the vector test runs on it.
+ * Must not: make a real system call for the agent.
+ * Depends on: the C library. Start reading at: sys6. */
+#include "kernel.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../agent.h"
+
+enum { MAPS = 64, FD_BASE = 1000, FDS = 4096, PID = 42, CHILD = 77, ECHO = 1000, SIGINFO = 128 };
+
+struct kernel kernel;
+
+static struct {
+  jmp_buf end;
+  int code;
+  struct {
+    uint8_t *bytes;
+    uint64_t size;
+  } maps[MAPS];
+  bool open[FDS];
+  unsigned next_fd;
+  int64_t now;
+  /* Header of the frame that is being delivered, to know how many descriptors belong to it */
+  uint8_t header[sizeof(struct wire_frame)];
+  uint64_t header_bytes;
+  uint64_t body_bytes;
+  unsigned pending_fds;
+} state;
+
+uint64_t kernel_random(void) {
+  kernel.random ^= kernel.random << 13;
+  kernel.random ^= kernel.random >> 7;
+  kernel.random ^= kernel.random << 17;
+  return kernel.random;
+}
+
+static bool one_in(unsigned n) { return kernel.random != 0 && kernel_random() % n == 0; }
+
+static void die(const char *message) {
+  fprintf(stderr, "%s\n", message);
+  abort();
+}
+
+/* Exact allocations, so that AddressSanitizer sees a byte too many. */
+static int64_t map(uint64_t size) {
+  if (one_in(200)) return -ENOMEM;
+  for (unsigned i = 0; i < MAPS; i++) {
+    if (state.maps[i].bytes != NULL) continue;
+    state.maps[i].bytes = calloc(1, size);
+    state.maps[i].size = size;
+    if (state.maps[i].bytes == NULL) die("out of memory");
+    return (int64_t)(uintptr_t)state.maps[i].bytes;
+  }
+  return -ENOMEM;
+}
+
+static int64_t unmap(uint64_t address, uint64_t size) {
+  for (unsigned i = 0; i < MAPS; i++) {
+    if (state.maps[i].bytes == NULL || ADDRESS(state.maps[i].bytes) != address) continue;
+    if (state.maps[i].size != size) die("munmap of another size than mmap");
+    free(state.maps[i].bytes);
+    state.maps[i].bytes = NULL;
+    return 0;
+  }
+  die("munmap of what was never mapped");
+  return 0;
+}
+
+static int64_t close_fd(int32_t fd) {
+  if (fd < FD_BASE || fd >= FD_BASE + FDS) return 0;
+  bool was = state.open[fd - FD_BASE];
+  state.open[fd - FD_BASE] = false;
+  return was ? 0 : -EBADF;
+}
+
+/* Follows the frames in the bytes that go by; a header announces descriptors, which come with its first byte. */
+static void follow(const uint8_t *bytes, size_t size) {
+  while (size > 0) {
+    if (state.body_bytes > 0) {
+      size_t skip = state.body_bytes < size ? (size_t)state.body_bytes : size;
+      state.body_bytes -= skip;
+      bytes += skip;
+      size -= skip;
+      continue;
+    }
+    struct wire_frame frame;
+    state.header[state.header_bytes++] = *bytes++;
+    size--;
+    if (state.header_bytes < sizeof(frame)) continue;
+    memcpy(&frame, state.header, sizeof(frame));
+    state.header_bytes = 0;
+    state.body_bytes = frame.length;
+    state.pending_fds += frame.descriptors > 300 ? 300 : frame.descriptors;
+    kernel.frames++;
+  }
+}
+
+static void deliver_fds(struct message *message) {
+  unsigned count = state.pending_fds > LIMIT_DESCRIPTORS ? LIMIT_DESCRIPTORS : state.pending_fds;
+  if (one_in(50)) count = (unsigned)(kernel_random() % LIMIT_DESCRIPTORS);
+  state.pending_fds = 0;
+  if (count == 0) {
+    message->control_length = 0;
+    return;
+  }
+  struct control_head head = {sizeof(head) + count * sizeof(int32_t), SOCKET_LEVEL, SOCKET_RIGHTS};
+  if (head.length > message->control_length) die("control buffer is too small for SCM_MAX_FD");
+  memcpy(message->control, &head, sizeof(head));
+  for (unsigned i = 0; i < count; i++) {
+    int32_t fd = (int32_t)(FD_BASE + state.next_fd);
+    state.open[state.next_fd] = true;
+    state.next_fd = (state.next_fd + 1) % FDS;
+    memcpy((uint8_t *)message->control + sizeof(head) + i * sizeof(fd), &fd, sizeof(fd));
+  }
+  message->control_length = head.length;
+}
+
+static int64_t receive(struct message *message) {
+  if (one_in(100)) return -EINTR;
+  if (one_in(100)) return -EAGAIN;
+  if (message->parts->length == 0) die("recvmsg without room");
+  size_t size = kernel.more(message->parts->base, message->parts->length);
+  follow(message->parts->base, size);
+  deliver_fds(message);
+  return (int64_t)size;
+}
+
+static int64_t transmit(const struct message *message) {
+  if (one_in(300)) return -EPIPE;
+  if (one_in(300)) return -EBADF;
+  if (one_in(50)) return -EINTR;
+  if (one_in(50)) return -EAGAIN;
+  uint64_t total = 0;
+  for (uint64_t i = 0; i < message->part_count; i++) {
+    const struct part *part = &message->parts[i];
+    uint64_t size = one_in(20) ? 1 + kernel_random() % part->length : part->length;
+    if (kernel.sent != NULL) kernel.sent(part->base, size);
+    total += size;
+    if (size < part->length) break;
+  }
+  return (int64_t)total;
+}
+
+static int64_t poll_fds(struct pollfd *fds, uint64_t count) {
+  if (one_in(50)) return -EINTR;
+  if (fds == NULL) return 0;
+  for (uint64_t i = 0; i < count; i++)
+    fds[i].revents = i == 0 || one_in(5) ? POLLIN : 0;
+  return 1;
+}
+
+static int64_t read_fd(int32_t fd, uint8_t *bytes, uint64_t size) {
+  if (one_in(2) || kernel.random == 0) return fd == agent.signals ? -EAGAIN : 0;
+  if (fd == agent.signals) {
+    size = SIGINFO * (1 + kernel_random() % (size / SIGINFO > 0 ? size / SIGINFO : 1));
+    for (uint64_t i = 0; i < size; i++)
+      bytes[i] = (uint8_t)kernel_random();
+    for (uint64_t i = 0; i < size; i += SIGINFO) {
+      uint32_t number = one_in(2) ? SIG_CHLD : (uint32_t)(1 + kernel_random() % SIG_LAST);
+      memcpy(bytes + i, &number, sizeof(number));
+    }
+    return (int64_t)size;
+  }
+  size = 1 + kernel_random() % size;
+  for (uint64_t i = 0; i < size; i++)
+    bytes[i] = (uint8_t)(one_in(5) ? ' ' : '0' + kernel_random() % 10);
+  return (int64_t)size;
+}
+
+static int64_t wait_child(int32_t *status, uint8_t *usage) {
+  if (!one_in(3)) return one_in(2) ? 0 : -ECHILD;
+  *status = (int32_t)kernel_random();
+  if (usage != NULL) memset(usage, 1, 144);
+  return CHILD;
+}
+
+static int64_t fcntl_fd(uint64_t command, uint64_t value) {
+  if (command == F_GETFD) return one_in(10) ? -EBADF : 0;
+  if (command == F_DUPFD_CLOEXEC) return one_in(10) ? -EMFILE : (int64_t)value;
+  return 0;
+}
+
+_Noreturn static void end(int code) {
+  state.code = code;
+  longjmp(state.end, 1);
+}
+
+int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+  (void)d, (void)e, (void)f;
+  switch (number) {
+    case __NR_mmap:
+      return map(b);
+    case __NR_munmap:
+      return unmap(a, b);
+    case __NR_close:
+      return close_fd((int32_t)a);
+    case __NR_recvmsg:
+      return receive((void *)(uintptr_t)b);
+    case __NR_sendmsg:
+      return transmit((void *)(uintptr_t)b);
+    case __NR_ppoll:
+      return poll_fds((void *)(uintptr_t)a, b);
+    case __NR_read:
+      return read_fd((int32_t)a, (void *)(uintptr_t)b, c);
+    case __NR_wait4:
+      return wait_child((void *)(uintptr_t)b, (void *)(uintptr_t)d);
+    case __NR_fcntl:
+      return fcntl_fd(b, c);
+    case __NR_clone3:
+      if (one_in(4)) return 0;
+      return one_in(4) ? -EPERM : CHILD;
+    case __NR_dup3:
+      return one_in(10) ? -EBUSY : (int64_t)b;
+    case __NR_getpid:
+      return one_in(20) ? 1 : PID;
+    case __NR_readlinkat:
+      memcpy((void *)(uintptr_t)c, "42", 2);
+      return 2;
+    case __NR_openat:
+      return one_in(3) ? -ENOENT : 5;
+    case __NR_signalfd4:
+      return 4;
+    case __NR_clock_gettime:
+      state.now += 3000000000;
+      *(struct __kernel_timespec *)(uintptr_t)b = (struct __kernel_timespec){state.now / 1000000000, 0};
+      return 0;
+    case __NR_exit_group:
+      end((int)a);
+    default:
+      return 0;
+  }
+}
+
+/* A program's own call: number ECHO answers its first argument, so that vectors choose results; others are refused. */
+int64_t sys_any(uint32_t number, const uint64_t *a) {
+  if (kernel.random == 0) return number == ECHO ? (int64_t)a[0] : -ENOSYS;
+  if (number == __NR_exit_group && one_in(2)) end(0);
+  /* What a kernel does to memory: only inside one mapping, where a program's pointers are good. */
+  for (unsigned i = 0; i < MAPS; i++) {
+    uint64_t from_start = a[1] - ADDRESS(state.maps[i].bytes);
+    if (state.maps[i].bytes == NULL || from_start + sizeof(int32_t) > state.maps[i].size) continue;
+    int32_t value = (int32_t)kernel_random();
+    if (from_start < state.maps[i].size && one_in(2)) memcpy(state.maps[i].bytes + from_start, &value, sizeof(value));
+  }
+  if (one_in(4)) return -(int64_t)(1 + kernel_random() % 200);
+  return one_in(4) ? (int64_t)kernel_random() : (int64_t)(kernel_random() % 64);
+}
+
+unsigned kernel_leaked(void) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < FDS; i++)
+    count += state.open[i];
+  return count;
+}
+
+int kernel_connection(void) {
+  memset(&agent, 0, sizeof(agent));
+  memset(state.open, 0, sizeof(state.open));
+  state.next_fd = 0;
+  state.header_bytes = 0;
+  state.body_bytes = 0;
+  state.pending_fds = 0;
+  agent.socket = LIMIT_CONTROL;
+  agent.signals = 4;
+  input_reset();
+  if (setjmp(state.end) == 0) loop_run();
+  input_reset();
+  for (unsigned i = 0; i < MAPS; i++) {
+    free(state.maps[i].bytes);
+    state.maps[i].bytes = NULL;
+  }
+  return state.code;
+}

@@ -1,0 +1,13 @@
+import type { Call } from '../call.ts'
+import { FILE_CALLS } from './files.ts'
+import { MOUNT_CALLS } from './mounts.ts'
+import { PROCESS_CALLS } from './processes.ts'
+import { SOCKET_CALLS } from './sockets.ts'
+
+/** Every system call with a typed signature, by the name of its method. */
+export const CALLS: Readonly<Record<string, Call>> = {
+  ...FILE_CALLS,
+  ...MOUNT_CALLS,
+  ...PROCESS_CALLS,
+  ...SOCKET_CALLS,
+}

@@ -1,0 +1,84 @@
+import { InvalidInputError } from '../base/errors.ts'
+import { type Arch, type PerArch, valueOn } from './arch.ts'
+import { didYouMean } from './nearest.ts'
+
+/** Names and values of one group of kernel constants. */
+export interface ConstantSet<V extends Readonly<Record<string, PerArch>> = Readonly<Record<string, PerArch>>> {
+  /** Name of the TypeScript union of its names, `OpenFlag` */
+  readonly name: string
+  /** Header that defines them, as in `#include <...>` */
+  readonly header: string
+  /** `flags` are combined with `|`, of a `choice` one is taken */
+  readonly kind: 'flags' | 'choice'
+  readonly values: V
+  /** Bits of a flag word that hold a number instead of flags, `O_ACCMODE` */
+  readonly field?: number
+  /** Names that are no macros but members of an enum, which `#ifdef` cannot see */
+  readonly isEnum?: true
+  /** Members of that enum which headers of Linux 6.1 do not have */
+  readonly newer?: readonly string[]
+}
+
+/** The union of a set's names. */
+export type NameOf<S extends ConstantSet> = keyof S['values'] & string
+
+interface SetOptions {
+  readonly field?: number
+  readonly isEnum?: true
+  readonly newer?: readonly string[]
+}
+
+/** Declares constants that are combined with `|`; a name for several bits stands before the names of its parts. */
+export const flagSet = <const V extends Readonly<Record<string, PerArch>>>(
+  name: string,
+  header: string,
+  values: V,
+  options: SetOptions = {},
+): ConstantSet<V> => ({ name, header, kind: 'flags', values, ...options })
+
+/** Declares constants of which one is chosen. */
+export const choiceSet = <const V extends Readonly<Record<string, PerArch>>>(
+  name: string,
+  header: string,
+  values: V,
+  options: SetOptions = {},
+): ConstantSet<V> => ({ name, header, kind: 'choice', values, ...options })
+
+/**
+ * The number of one name.
+ * @throws InvalidInputError when the set has no such name
+ */
+export function valueOf(set: ConstantSet, name: string, arch: Arch, field: string): number {
+  const value = Object.hasOwn(set.values, name) ? set.values[name] : undefined
+  if (value !== undefined) return valueOn(arch, value)
+  const guess = didYouMean(name, Object.keys(set.values))
+  throw new InvalidInputError(`${field} has no constant ${JSON.stringify(name)} (${set.header})${guess}`, { field })
+}
+
+/**
+ * The number of a choice: itself, or that of its name.
+ * @throws InvalidInputError
+ */
+export function choiceValue(set: ConstantSet, value: unknown, arch: Arch, field: string): number | bigint {
+  if (typeof value === 'string') return valueOf(set, value, arch, field)
+  if (isInteger(value)) return value
+  throw new InvalidInputError(`${field} must be a name of ${set.name} or an integer`, { field })
+}
+
+const isInteger = (value: unknown): value is number | bigint => typeof value === 'bigint' || Number.isSafeInteger(value)
+
+/** The first name of a value, or undefined. */
+export function nameOf(set: ConstantSet, value: number | bigint, arch: Arch = 'x64'): string | undefined {
+  for (const [name, known] of Object.entries(set.values)) {
+    const number = valueOn(arch, known)
+    if (number === Number(value)) return name
+  }
+  return undefined
+}
+
+/** A choice as strace prints it: its name, or the number in hexadecimal. */
+export function printChoice(set: ConstantSet, value: unknown, arch: Arch = 'x64'): string {
+  const number = choiceValue(set, value, arch, set.name)
+  if (typeof value === 'string') return value
+  return nameOf(set, number, arch) ?? (number < 0 ? String(number) : `0x${number.toString(16)}`)
+}

@@ -1,0 +1,24 @@
+import { InvalidInputError } from '../base/errors.ts'
+import type { AnyRef, Fd, Pid, Ref } from './ref.ts'
+
+/** Text that ends in a number which is not known yet: the agent writes it in decimal just before the step runs. */
+export class DecimalPath {
+  readonly prefix: string
+  readonly number: AnyRef
+
+  constructor(prefix: string, number: AnyRef) {
+    if (prefix.includes('\0')) throw new InvalidInputError('Path must not hold a NUL byte', { field: 'prefix' })
+    this.prefix = prefix
+    this.number = number
+  }
+
+  toString(): string {
+    return `${this.prefix}${this.number.label}`
+  }
+}
+
+/** A path that ends in a process id which an earlier step yields: `pathWithPid('/proc/', pid)`. */
+export const pathWithPid = (prefix: string, pid: Ref<Pid>): DecimalPath => new DecimalPath(prefix, pid)
+
+/** A path that ends in a descriptor which an earlier step yields: `pathWithFd('/proc/self/fd/', fd)`. */
+export const pathWithFd = (prefix: string, fd: Ref<Fd>): DecimalPath => new DecimalPath(prefix, fd)

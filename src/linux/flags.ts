@@ -1,0 +1,61 @@
+import { type Arch, valueOn } from './arch.ts'
+import { type ConstantSet, choiceValue, nameOf } from './constant-set.ts'
+
+/** A flag word: a list of names and numbers, one name, or the number itself (bigint where 64 bits count). */
+export type Flags<N extends string> = N | number | bigint | readonly (N | number | bigint)[]
+
+/**
+ * The word of a flag list; a bigint only beyond 2^53.
+ * @throws InvalidInputError
+ */
+export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: string): number | bigint {
+  if (!Array.isArray(value)) return choiceValue(set, value, arch, field)
+  let low = 0
+  let high = 0
+  for (const item of value as readonly unknown[]) {
+    const number = choiceValue(set, item, arch, field)
+    if (typeof number === 'bigint') {
+      low |= Number(BigInt.asIntN(32, number))
+      high |= Number(BigInt.asIntN(32, number >> 32n))
+    } else {
+      low |= number
+      high |= Math.floor(number / 2 ** 32)
+    }
+  }
+  if (high === 0) return low >>> 0
+  return narrow((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
+}
+
+const narrow = (value: bigint): number | bigint =>
+  value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(value) : value
+
+/** The names in a flag word in the order of the set; bits without a name come last, as one number. */
+export function flagNames(set: ConstantSet, value: number | bigint, arch: Arch = 'x64'): (string | number | bigint)[] {
+  let rest = BigInt.asUintN(64, BigInt(value))
+  const names: (string | number | bigint)[] = []
+  const field = BigInt(set.field ?? 0)
+  if (field) {
+    const chosen = rest & field
+    const name = nameOf(set, chosen, arch)
+    if (name !== undefined) {
+      names.push(name)
+      rest &= ~field
+    }
+  }
+  for (const [name, known] of Object.entries(set.values)) {
+    const bits = BigInt.asUintN(64, BigInt(valueOn(arch, known)))
+    if (bits !== 0n && (rest & bits) === bits && !(field && (bits & ~field) === 0n)) {
+      names.push(name)
+      rest &= ~bits
+    }
+  }
+  if (rest !== 0n) names.push(narrow(rest))
+  return names
+}
+
+/** A flag word as strace prints it, `O_RDONLY|O_CLOEXEC`. */
+export function printFlags(set: ConstantSet, value: unknown, arch: Arch = 'x64'): string {
+  const names = flagNames(set, flagsValue(set, value, arch, set.name), arch)
+  if (names.length === 0) return nameOf(set, 0, arch) ?? '0'
+  return names.map((name) => (typeof name === 'string' ? name : `0x${name.toString(16)}`)).join('|')
+}

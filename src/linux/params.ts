@@ -1,0 +1,271 @@
+import { InvalidInputError } from '../base/errors.ts'
+import type { Arch } from './arch.ts'
+import { quote } from './c-string.ts'
+import type { Param } from './call.ts'
+import { type ConstantSet, choiceValue, printChoice } from './constant-set.ts'
+import { DecimalPath } from './decimal-path.ts'
+import type { Encoder } from './encoder.ts'
+import { flagsValue, printFlags } from './flags.ts'
+import { terminated, textBytes } from './memory-fields.ts'
+import { Ref } from './ref.ts'
+import { octal } from './scalar-fields.ts'
+import { CAPABILITIES, SECUREBITS } from './tables/capabilities.ts'
+import { PRCTL_VALUES } from './tables/prctl.ts'
+import { SECCOMP_MODES } from './tables/seccomp.ts'
+import { SIGNALS } from './tables/signals.ts'
+
+/** Pushes a number, or the word of a result. */
+export function pushNumber(value: unknown, to: Encoder, where: string, low = -(2 ** 31), high = 2 ** 32 - 1): void {
+  if (value instanceof Ref) return to.push(to.wordOf(value))
+  const isNumber = typeof value === 'number' && Number.isInteger(value)
+  if ((isNumber || typeof value === 'bigint') && value >= low && value <= high) return to.pushNumber(value)
+  throw new InvalidInputError(`${where} must be an integer from ${low} to ${high}, not ${describe(value)}`, {
+    field: where,
+  })
+}
+
+const describe = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? 'an object' : String(value)
+
+const printNumber = (value: unknown): string => (value instanceof Ref ? value.label : String(value))
+
+interface NumberShape {
+  readonly type?: string
+  readonly ref?: string
+  readonly low?: number
+  readonly high?: number
+  readonly print?: (value: unknown) => string
+}
+
+function numeric(name: string, shape: NumberShape): Param {
+  const { low = -(2 ** 31), high = 2 ** 31 - 1, print = printNumber } = shape
+  return {
+    name,
+    type: shape.type ?? 'number',
+    ref: shape.ref ?? 'number',
+    encode: (value, to, call) => pushNumber(value, to, `${call}.${name}`, low, high),
+    print: (value) => (value instanceof Ref ? value.label : print(value)),
+  }
+}
+
+/** A descriptor: a number, or the result of a call that made one. */
+export const fd = (name = 'fd'): Param => numeric(name, { ref: 'Fd', low: -1 })
+
+/** A directory descriptor, or `AT_FDCWD`: the working directory. */
+export const dirfd = (name = 'dirfd'): Param => ({
+  name,
+  type: "number | 'AT_FDCWD'",
+  ref: 'Fd',
+  encode(value, to, call) {
+    if (value === 'AT_FDCWD') to.pushNumber(-100)
+    else pushNumber(value, to, `${call}.${name}`, -100, 2 ** 31 - 1)
+  },
+  print: (value) => (value === -100 ? 'AT_FDCWD' : printNumber(value)),
+})
+
+/** A process id; 0 and negative ones mean what the call says. */
+export const pid = (name = 'pid'): Param => numeric(name, { ref: 'Pid' })
+/** A signed 32-bit number. */
+export const int = (name: string): Param => numeric(name, {})
+/** An unsigned 32-bit number. */
+export const uint = (name: string): Param => numeric(name, { low: 0, high: 2 ** 32 - 1 })
+/** A user or group id; -1 leaves it unchanged where the call has that. */
+export const id = (name: string): Param =>
+  numeric(name, { low: -1, high: 2 ** 32 - 1, print: (value) => (value === 2 ** 32 - 1 ? '-1' : String(value)) })
+/** Permission bits, printed in octal. */
+export const mode = (name = 'mode'): Param => numeric(name, { low: 0, high: 0o177777, print: octal })
+
+/** A 64-bit number. */
+export const u64 = (name: string): Param => ({
+  name,
+  type: 'number | bigint',
+  ref: 'number',
+  encode: (value, to, call) => pushNumber(value, to, `${call}.${name}`, -(2 ** 63), 2 ** 64),
+  print: printNumber,
+})
+
+/** A device number as mknodat(2) takes it: `makedev(major, minor)`. */
+export const device = (name = 'dev'): Param =>
+  numeric(name, {
+    low: 0,
+    high: 2 ** 32 - 1,
+    print: (value) =>
+      value === 0 ? '0' : `makedev(0x${major(Number(value)).toString(16)}, 0x${minor(Number(value)).toString(16)})`,
+  })
+
+/** The kernel's 32-bit encoding of a device number (new_encode_dev). */
+export const makedev = (majorNumber: number, minorNumber: number): number =>
+  ((minorNumber & 0xff) | (majorNumber << 8) | ((minorNumber & ~0xff) << 12)) >>> 0
+/** Major part of a device number. */
+export const major = (dev: number): number => (dev >>> 8) & 0xfff
+/** Minor part of a device number. */
+export const minor = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00)
+
+/** A word that the caller does not choose. */
+export const constant = (value: number, text = String(value), name = 'constant'): Param => ({
+  name,
+  type: 'never',
+  implied: true,
+  encode: (_value, to) => to.pushNumber(value),
+  print: () => text,
+})
+
+/** Pushes the address of a NUL-terminated string. */
+export function pushPath(value: unknown, to: Encoder, where: string): void {
+  if (value instanceof DecimalPath) {
+    const prefix = textBytes(value.prefix, where)
+    const bytes = new Uint8Array(prefix.length + 21)
+    bytes.set(prefix)
+    const at = to.place(bytes)
+    to.relocate(at + prefix.length, to.wordOf(value.number), 'text')
+    return to.push({ kind: 'data', value: at })
+  }
+  to.push({ kind: 'data', value: to.place(terminated(textBytes(value, where))) })
+}
+
+const printPath = (value: unknown): string =>
+  value instanceof DecimalPath ? `${quote(value.prefix)}${value.number.label}` : quote(value as string | Uint8Array)
+
+/** A path: text or bytes without NUL, or text with a number that an earlier step yields. */
+export const path = (name = 'pathname'): Param => ({
+  name,
+  type: 'PathArg',
+  encode: (value, to, call) => pushPath(value, to, `${call}.${name}`),
+  print: printPath,
+})
+
+/** A NUL-terminated string that is no path. */
+export const text = (name: string): Param => ({
+  name,
+  type: 'string | Uint8Array',
+  encode: (value, to, call) => pushPath(value, to, `${call}.${name}`),
+  print: printPath,
+})
+
+/** Text and its length, without a NUL: `sethostname`. */
+export const countedText = (name: string): Param => ({
+  name,
+  type: 'string | Uint8Array',
+  encode(value, to, call) {
+    const bytes = textBytes(value, `${call}.${name}`)
+    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushNumber(bytes.length)
+  },
+  print: (value) => `${quote(value as string | Uint8Array)}, ${textBytes(value, name).length}`,
+})
+
+/** The same parameter, that may also be `null`: a NULL pointer. */
+export const nullable = (param: Param): Param => ({
+  ...param,
+  type: `${param.type} | null`,
+  encode(value, to, call) {
+    if (value === null) return to.pushNumber(0)
+    return param.encode(value, to, call)
+  },
+  print: (value, arch) => (value === null ? 'NULL' : param.print(value, arch)),
+})
+
+/** The same parameter, zero and not shown when it is left out; only after it may be other optional ones. */
+export const optional = (param: Param): Param => ({
+  ...param,
+  optional: true,
+  encode(value, to, call) {
+    if (value === undefined) return to.pushNumber(0)
+    return param.encode(value, to, call)
+  },
+  print: (value, arch) => (value === undefined ? '' : param.print(value, arch)),
+})
+
+/** Flags of a set: names, numbers, or the word itself. */
+export const flags = (set: ConstantSet, name = 'flags'): Param => ({
+  name,
+  type: `Flags<${set.name}>`,
+  encode(value, to, call) {
+    to.pushNumber(flagsValue(set, value, to.arch, `${call}.${name}`))
+  },
+  print: (value, arch) => printFlags(set, value, arch),
+})
+
+/** One of a set: its name or its number. */
+export const choice = (set: ConstantSet, name: string): Param => ({
+  name,
+  type: `${set.name} | number`,
+  encode(value, to, call) {
+    to.pushNumber(choiceValue(set, value, to.arch, `${call}.${name}`))
+  },
+  print: (value, arch) => printChoice(set, value, arch),
+})
+
+/** A signal; 0 where a call only asks whether it could be sent. */
+export const signal = (name = 'sig'): Param => ({
+  ...choice(SIGNALS, name),
+  print: (value) => (value === 0 ? '0' : printChoice(SIGNALS, value)),
+})
+
+function pushRaw(value: unknown, to: Encoder, where: string): void {
+  if (value === null || value === undefined) return to.pushNumber(0)
+  if (typeof value === 'string' || value instanceof DecimalPath) return pushPath(value, to, where)
+  if (value instanceof Uint8Array) return to.push({ kind: 'data', value: to.place(value) })
+  pushNumber(value, to, where, -(2 ** 63), 2 ** 64)
+}
+
+function printRaw(value: unknown): string {
+  if (value === undefined) return ''
+  if (value === null) return 'NULL'
+  if (typeof value === 'string' || value instanceof Uint8Array || value instanceof DecimalPath) return printPath(value)
+  return printNumber(value)
+}
+
+/** An argument without a signature: a number, a string (NUL-terminated), bytes, a result, or null. */
+export const rawParam: Param = {
+  name: 'argument',
+  type: 'RawArg',
+  ref: 'unknown',
+  encode: (value, to, call) => pushRaw(value, to, `${call}.argument`),
+  print: printRaw,
+}
+
+/** A raw argument with a name of its own, zero when left out. */
+export const raw = (name: string): Param => ({
+  name,
+  type: 'RawArg',
+  ref: 'unknown',
+  optional: true,
+  encode: (value, to, call) => pushRaw(value, to, `${call}.${name}`),
+  print: printRaw,
+})
+
+const PRCTL_NAMES: readonly (readonly [prefix: string, set: ConstantSet])[] = [
+  ['PR_', PRCTL_VALUES],
+  ['CAP_', CAPABILITIES],
+  ['SIG', SIGNALS],
+  ['SECBIT_', SECUREBITS],
+  ['SECCOMP_MODE_', SECCOMP_MODES],
+]
+
+function namedNumber(value: unknown, arch: Arch, where: string): number | bigint | undefined {
+  if (Array.isArray(value)) return flagsValue(SECUREBITS, value, arch, where)
+  if (typeof value !== 'string') return undefined
+  const set = PRCTL_NAMES.find(([prefix]) => value.startsWith(prefix))?.[1]
+  return set && choiceValue(set, value, arch, where)
+}
+
+/**
+ * An argument of prctl(2): raw, or the name of a capability, signal, secure bit, seccomp mode or PR_ value; other text is a
+ * NUL-terminated string (PR_SET_NAME). Zero when left out: many operations demand zeros.
+ */
+export const prctlArgument = (name: string): Param => ({
+  name,
+  type: 'PrctlArg',
+  ref: 'unknown',
+  optional: true,
+  encode(value, to, call) {
+    const number = namedNumber(value, to.arch, `${call}.${name}`)
+    if (number !== undefined) to.pushNumber(number)
+    else pushRaw(value, to, `${call}.${name}`)
+  },
+  print(value, arch = 'x64') {
+    if (Array.isArray(value)) return printFlags(SECUREBITS, value, arch)
+    return namedNumber(value, arch, name) === undefined ? printRaw(value) : String(value)
+  },
+})

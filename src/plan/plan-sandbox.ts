@@ -1,0 +1,98 @@
+import type { NotApplied } from '../features/cgroups/find-refusal.ts'
+import { type CgroupPlan, planCgroups } from '../features/cgroups/plan-cgroups.ts'
+import { requireApplied } from '../features/cgroups/require-applied.ts'
+import { compileSeccomp, tableOptions } from '../features/seccomp/index.ts'
+import { assertMapped, type IdMap, outsideId, rangeMap, singleMap, subordinateMap } from '../features/users/id-map.ts'
+import type { HostFacts } from '../host/facts.ts'
+import type { Arch } from '../linux/arch.ts'
+import type { Program } from '../program/builder.ts'
+import { commandProgram, type CommandSettings, forkProgram } from './command-program.ts'
+import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram } from './host-program.ts'
+import { initProgram } from './init-program.ts'
+import { rootSpec } from './layout.ts'
+import type { ResourceLimits, Settings } from './settings.ts'
+
+/** Everything that starting a sandbox does, as programs: one per process, in the order in which they begin. */
+export interface SandboxPlan {
+  readonly arch: Arch
+  readonly settings: Settings
+  readonly map: IdMap
+  readonly cgroups: CgroupPlan
+  /** Run by the root agent before the others: a user namespace per bind whose owner is shown as the sandbox's user */
+  readonly owners: readonly HostProgram[]
+  /** Run by the root agent */
+  readonly host: HostProgram
+  /** Run by the sandbox's own first process, its PID 1 */
+  readonly init: Program
+  /** Trees that the host program sends and the init program has attached */
+  readonly trees: number
+  /** Run by the root agent when everything in the sandbox has ended; null when there is nothing to do */
+  readonly leave: Program | null
+  readonly filter: Uint8Array | null
+  /** Limits of each process that stand in for group limits which this host cannot enforce, and the caller's own */
+  readonly rlimits: ResourceLimits
+  /** Limits that this host cannot enforce; none that the caller named unless best effort was asked for */
+  readonly notApplied: readonly NotApplied[]
+}
+
+/**
+ * Decides what must happen to make a sandbox. Pure: the same settings and facts give the same plan.
+ * @throws UnsupportedError for a named limit that cannot be enforced, InvalidInputError for a user that cannot exist here
+ */
+export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
+  const { arch } = facts
+  const map = chooseMap(settings, facts)
+  assertMapped(map, settings.user)
+  const cgroups = planCgroups(settings.limits, facts.cgroups, { name: settings.id })
+  if (!settings.bestEffort) requireApplied(cgroups, settings.named)
+  const privileged = map.writer === 'parent'
+  const root = rootSpec(settings, facts)
+  const init = initProgram({ arch, settings, map, root, procPaths: facts.procPaths, treesAttached: privileged })
+  return {
+    arch,
+    settings,
+    map,
+    cgroups,
+    owners: privileged ? ownerPrograms(arch, settings, map) : [],
+    host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged }),
+    init,
+    trees: privileged ? settings.binds.length + (settings.rootfs ? 1 : 0) : 0,
+    leave: leaveProgram(arch, cgroups),
+    filter: settings.seccomp && compileSeccomp(settings.seccomp, tableOptions(arch)),
+    rlimits: { ...standIns(cgroups.notApplied), ...settings.rlimits },
+    notApplied: cgroups.notApplied,
+  }
+}
+
+/** The programs of one command in a planned sandbox. */
+export function planCommand(plan: SandboxPlan, command: CommandSettings): { readonly fork: HostProgram; readonly command: Program } {
+  const { arch, settings, map, filter } = plan
+  return { fork: forkProgram(arch), command: commandProgram({ arch, settings, map, filter, command }) }
+}
+
+/** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
+function chooseMap(settings: Settings, facts: HostFacts): IdMap {
+  if (facts.capabilities.includes('CAP_SETUID') && facts.capabilities.includes('CAP_SETGID') && facts.capabilities.includes('CAP_SYS_ADMIN')) {
+    return rangeMap(settings.range)
+  }
+  const { newuidmap, newgidmap, uids, gids } = facts.subordinate
+  const [uidRange, gidRange] = [uids[0], gids[0]]
+  if (newuidmap && newgidmap && uidRange && gidRange) return subordinateMap(settings.user, facts, { uids: uidRange, gids: gidRange })
+  return singleMap(settings.user, facts)
+}
+
+/** For each bind with an owner, a map that shows this owner as the sandbox's user and nobody else. */
+function ownerPrograms(arch: Arch, settings: Settings, map: IdMap): HostProgram[] {
+  return settings.binds.flatMap(({ owner }) => {
+    if (!owner) return []
+    const [uid, gid] = [outsideId(map.uids, settings.user.uid), outsideId(map.gids, settings.user.gid)]
+    const row = (inside: number, outside = 0) => [{ inside, outside, count: 1 }]
+    return [ownerMapProgram(arch, { uids: row(owner.uid, uid), gids: row(owner.gid, gid), writer: 'parent' })]
+  })
+}
+
+function standIns(notApplied: readonly NotApplied[]): ResourceLimits {
+  return Object.fromEntries(
+    notApplied.flatMap(({ instead }) => (instead ? [[instead.rlimit, { soft: instead.value, hard: instead.value }]] : [])),
+  )
+}

@@ -1,0 +1,345 @@
+import { closeSync } from 'node:fs'
+import { AgentError, InvalidInputError, StateError, SyscallError } from '../base/errors.ts'
+import type { CallOptions } from '../linux/call-options.ts'
+import type { Flags } from '../linux/flags.ts'
+import type { CloneFlag } from '../linux/tables/clone.ts'
+import type { Pid, Ref } from '../linux/ref.ts'
+import { signalNumber } from '../linux/signal.ts'
+import { type Program, program } from '../program/builder.ts'
+import { ProgramResult } from '../program/result.ts'
+import { cloneStep } from '../program/special.ts'
+import { CLEANUP, FRAME, SIGNALS } from '../protocol/layout.ts'
+import { FRAMES } from '../protocol/wire.ts'
+import { Channel } from './channel.ts'
+import { type CaughtSignal, decodeCaught } from './caught.ts'
+import { EventSource } from './event-queue.ts'
+import { executeProgram, type ExecOptions } from './exec.ts'
+import { decodeExited, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
+import { checkHello, type Frame, frameOf, helloFrame } from './frames.ts'
+import { native, startAgentProcess } from './native.ts'
+import { Child, type Process } from './process.ts'
+import { type Sys, sysOf } from './sys.ts'
+
+/** What an agent tells without being asked. */
+export type AgentEvent =
+  | { readonly type: 'exited'; readonly pid: number; readonly exit: Exit }
+  | { readonly type: 'signal'; readonly signal: CaughtSignal }
+
+export interface RunOptions extends CallOptions {
+  /** Descriptors of this process that the program refers to as `attached(0)`, …; they stay open here */
+  readonly descriptors?: readonly number[]
+}
+
+export interface CloneOptions extends CallOptions {
+  /** Called in the new process's life first: what it shares with no caller yet */
+  readonly name?: string
+}
+
+type State = 'unborn' | 'ready' | 'spent' | 'closing' | 'closed' | 'detached'
+
+/**
+ * A process that stands still and makes system calls on command. It forks children that do the same, until one executes a
+ * program. Closing it ends everything below it.
+ */
+export class Agent implements AsyncDisposable {
+  /** Any system call of the kernel, by its name: `await agent.sys.mount('none', '/', null, ['MS_REC', 'MS_PRIVATE'], null)` */
+  readonly sys: Sys
+  readonly #channel: Channel
+  readonly #children = new Map<number, Child>()
+  readonly #events = new EventSource<AgentEvent>()
+  readonly #ended: Promise<AgentError>
+  #reportEnd!: (error: AgentError) => void
+  #child: Child | undefined
+  #parent: Agent | undefined
+  #state: State = 'unborn'
+
+  private constructor(socket: number) {
+    this.sys = sysOf((p, options) => this.run(p, options))
+    this.#ended = new Promise((resolve) => (this.#reportEnd = resolve))
+    this.#channel = new Channel(native(), socket, {
+      onEvent: (frame) => this.#onEvent(frame),
+      onEnd: (error) => this.#onEnd(error),
+    })
+  }
+
+  /**
+   * Starts the root of a new tree as a child of this process.
+   * @throws AgentError, UnsupportedError, TimeoutError
+   */
+  static async start(options?: CallOptions): Promise<Agent> {
+    const { pid, pidfd, socket } = startAgentProcess()
+    const agent = new Agent(socket)
+    agent.#child = new Child(pid, pidfd)
+    agent.#state = 'ready'
+    void agent.#ended.then(() => agent.#reapRoot(pidfd))
+    try {
+      checkHello((await agent.#channel.hello(options)).payload)
+      return agent
+    } catch (error) {
+      agent.#child.kill('SIGKILL')
+      agent.#channel.destroy(new AgentError('Agent did not start', { cause: error }))
+      throw error
+    }
+  }
+
+  /** Its pid as its parent sees it (the host's number for the root) */
+  get pid(): number {
+    if (!this.#child) throw new StateError('Agent has no pid yet', { state: this.#state, wanted: 'ready' })
+    return this.#child.pid
+  }
+
+  /** How it ended; resolves when it has */
+  get exited(): Promise<Exit> {
+    if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })
+    return this.#child.exited
+  }
+
+  /** Makes a child that shares all namespaces. @throws SyscallError, StateError */
+  fork(options?: CloneOptions): Promise<Agent> {
+    return this.clone([], options)
+  }
+
+  /**
+   * Makes a child in new namespaces (clone3(2)); it is again an agent, with a socket of its own.
+   * @throws SyscallError, StateError, InvalidInputError
+   */
+  async clone(flags: Flags<CloneFlag>, options?: CloneOptions): Promise<Agent> {
+    const p = program()
+    const { pid, pidfd } = cloneStep(p, { flags, control: p.attached(0) })
+    p.send(pidfd)
+    return this.bear((socket) => this.run(p, { ...options, descriptors: [socket] }), pid)
+  }
+
+  /**
+   * Makes a child by a program of the caller's that holds a clone step. Until it is born, orders to it wait in its socket.
+   * @param make runs the program with the child's socket; its result sends the pidfd first
+   */
+  async bear(make: (socket: number) => Promise<ProgramResult>, pid: Ref<Pid>): Promise<Agent> {
+    const birth = this.conceive()
+    try {
+      return birth.born(await make(birth.socket), pid)
+    } catch (error) {
+      birth.fail(error)
+      throw error
+    }
+  }
+
+  /** The two-step form of `bear`, for callers that have orders for the child before it exists. */
+  conceive(): Birth {
+    this.#assertReady()
+    const [mine, theirs] = native().socketpair()
+    const child = new Agent(mine)
+    child.#channel.post(FRAMES.HELLO, helloFrame())
+    child.#parent = this
+    return {
+      agent: child,
+      socket: theirs,
+      born: (result, pid) => {
+        closeSync(theirs)
+        const [pidfd] = result.descriptors
+        if (pidfd === undefined) throw new AgentError('Agent sent no pidfd for a new child')
+        child.#child = new Child(result.get(pid), pidfd)
+        child.#state = 'ready'
+        this.#children.set(child.#child.pid, child.#child)
+        return child
+      },
+      fail: (error) => {
+        closeSync(theirs)
+        child.#state = 'closed'
+        child.#channel.destroy(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
+      },
+    }
+  }
+
+  /**
+   * Runs a program in this process, in one message.
+   * @throws SyscallError for the first error that its step does not tolerate; descriptors that the program had opened are closed
+   * @throws StateError, AgentError, TimeoutError, the signal's reason
+   */
+  async run(p: Program, options: RunOptions = {}): Promise<ProgramResult> {
+    const result = await this.attempt(p, options)
+    if (result.failure) throw new SyscallError(result.failure)
+    return result
+  }
+
+  /** As `run`, but a program that the kernel stopped is a result too, with its `failure`. */
+  async attempt(p: Program, options: RunOptions = {}): Promise<ProgramResult> {
+    this.#assertReady()
+    const { frame, attached } = p.encode()
+    const descriptors = options.descriptors ?? []
+    if (attached > descriptors.length) {
+      throw new InvalidInputError(`Program refers to ${attached} attached descriptors, ${descriptors.length} were given`, {
+        field: 'descriptors',
+      })
+    }
+    const answer = await this.#channel.request(FRAMES.RUN, frame, descriptors, options)
+    const result = new ProgramResult(p, answer.payload, answer.descriptors)
+    if (result.failure) this.#closeLeftOpen(result)
+    return result
+  }
+
+  /** Nothing is half-made: what a failed program had opened is closed. */
+  #closeLeftOpen(result: ProgramResult): void {
+    const open = result.leftOpen()
+    if (open.length === 0) return
+    const p = program()
+    for (const fd of open) p.tolerate('EBADF').close(fd)
+    this.#channel.post(FRAMES.RUN, p.encode().frame)
+  }
+
+  /**
+   * Registers a program that the agent runs when the connection ends, however it ends; an empty one forgets the key.
+   * It must not refer to attached descriptors.
+   */
+  onEnd(key: number, p: Program | null): void {
+    this.#assertReady()
+    const body = p ? p.encode().frame.subarray(FRAME.size) : new Uint8Array(0)
+    const payload = new Uint8Array(CLEANUP.size + body.length)
+    new DataView(payload.buffer).setUint32(CLEANUP.key, key, true)
+    payload.set(body, CLEANUP.size)
+    this.#channel.post(FRAMES.CLEANUP, frameOf(payload))
+  }
+
+  /** Has signals come as events instead of taking effect. @throws InvalidInputError for an unknown name */
+  watchSignals(signals: readonly (string | number)[]): void {
+    this.#assertReady()
+    const payload = new Uint8Array(SIGNALS.size)
+    const mask = signals.reduce((bits, name) => bits | (1n << BigInt(numberOf(name) - 1)), 0n)
+    new DataView(payload.buffer).setBigUint64(SIGNALS.mask, mask, true)
+    this.#channel.post(FRAMES.SIGNALS, frameOf(payload))
+  }
+
+  /** What happens below from now on: children that ended, signals that came. Ends with the agent or the signal. */
+  events(options: { signal?: AbortSignal } = {}): AsyncIterableIterator<AgentEvent> {
+    return this.#events.subscribe(options.signal)
+  }
+
+  /**
+   * Replaces this agent by a program (execve(2)); the handle is spent. When it fails the agent stays usable.
+   * @param path of the program, resolved in the agent's mount namespace and working directory
+   * @param argv arguments; argv[0] first
+   * @throws SyscallError, StateError, InvalidInputError
+   */
+  async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
+    this.#assertReady()
+    if (this.#children.size > 0) {
+      throw new StateError(`Agent has ${this.#children.size} children: they would lose the process that reports their end`, {
+        state: 'parent',
+        wanted: 'no children',
+      })
+    }
+    const child = this.#child as Child
+    return executeProgram({ agent: this, child, path, argv, options, replaced: () => this.#replaced() })
+  }
+
+  /** Keeps the event loop alive until the process that replaced this agent has ended. */
+  #replaced(): void {
+    this.#state = 'spent'
+    const keeper = this.#parent && this.#parent.#channel
+    keeper?.hold()
+    void this.#child?.exited.then(() => keeper?.release())
+  }
+
+  /** Whether the process let go of its connection without a complaint: an exec that succeeded, or its death. */
+  get letGo(): boolean {
+    return this.#channel.closedByPeer
+  }
+
+  /** Ends everything below this process, then the process; resolves when it is gone. */
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    if (this.#state === 'closed' || this.#state === 'detached' || this.#state === 'unborn') return
+    if (this.#state === 'ready') {
+      this.#state = 'closing'
+      this.#channel.shutdown()
+    }
+    this.#channel.hold()
+    const keeper = this.#parent && this.#parent.#channel
+    keeper?.hold()
+    const child = this.#child as Child
+    const impatience = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? CLOSE_MS)
+    await child.exited
+    clearTimeout(impatience)
+    keeper?.release()
+    this.#channel.release()
+    this.#state = 'closed'
+    this.#channel.destroy(new AgentError('Agent is closed'))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Sends a signal to this process. False when it is gone. */
+  kill(signal: string | number): boolean {
+    if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })
+    return this.#child.kill(signal)
+  }
+
+  /**
+   * Lets go of the whole tree: from now on neither close() nor the end of this process ends what runs in it. The agent stays as
+   * its reaper, runs the clean-up programs when the last process has ended, and exits.
+   * @throws StateError when this is not the root
+   */
+  async detach(options?: CallOptions): Promise<void> {
+    this.#assertReady()
+    if (this.#parent) throw new StateError('Only the root of a tree can be detached', { state: 'child', wanted: 'root' })
+    await this.#channel.request(FRAMES.DETACH, new Uint8Array(FRAME.size), [], options)
+    this.#state = 'detached'
+    this.#channel.destroy(new AgentError('Agent is detached'))
+  }
+
+  #assertReady(): void {
+    if (this.#state === 'ready' || this.#state === 'unborn') {
+      if (this.#channel.ended) throw this.#channel.ended
+      return
+    }
+    const why = this.#state === 'spent' ? 'has executed a program and takes no more orders' : `is ${this.#state}`
+    throw new StateError(`Agent ${why}`, { state: this.#state, wanted: 'ready' })
+  }
+
+  #onEvent(frame: Frame): void {
+    if (frame.type === FRAMES.EXITED) {
+      const { pid, exit } = decodeExited(frame.payload)
+      const child = this.#children.get(pid)
+      this.#children.delete(pid)
+      child?.ended(exit)
+      this.#events.emit({ type: 'exited', pid, exit })
+    } else if (frame.type === FRAMES.CAUGHT) {
+      this.#events.emit({ type: 'signal', signal: decodeCaught(frame.payload) })
+    }
+  }
+
+  #onEnd(error: AgentError): void {
+    this.#events.end()
+    this.#reportEnd(error)
+    // Who reported its children is gone, and with it they are or will be: their end is only known as a kill.
+    if (this.#state !== 'spent' && this.#state !== 'detached') {
+      for (const child of this.#children.values()) child.ended(KILLED)
+      this.#children.clear()
+    }
+  }
+
+  /** The root has no agent above it that reaps it: this process does. */
+  #reapRoot(pidfd: number): void {
+    if (this.#state === 'detached') return
+    const status = native().reap(pidfd)
+    if (status) this.#child?.ended(exitOf(status.status, NO_RUSAGE))
+    else setTimeout(() => this.#reapRoot(pidfd), 1)
+  }
+}
+
+/** A child on its way: orders for it may be sent, they are carried out once it is born. */
+export interface Birth {
+  readonly agent: Agent
+  /** The child's socket, for the program that makes it */
+  readonly socket: number
+  born(result: ProgramResult, pid: Ref<Pid>): Agent
+  fail(error: unknown): void
+}
+
+const numberOf = (signal: string | number): number => (typeof signal === 'number' ? signal : signalNumber(signal))
+
+const KILLED: Exit = exitOf(9, NO_RUSAGE)
+
+/** How long close() waits before it kills: well above what an agent takes to end its own */
+const CLOSE_MS = 5000

@@ -1,0 +1,178 @@
+import { closeSync } from 'node:fs'
+import { AgentError } from '../base/errors.ts'
+import type { CallOptions } from '../linux/call-options.ts'
+import { FRAMES } from '../protocol/wire.ts'
+import type { Addon, Channel as Watch } from './addon.ts'
+import { faultError, type Frame, FrameReader, helloFrame, isAnswer, stampHeader } from './frames.ts'
+import { waitFor } from './waiting.ts'
+
+/** What a channel tells its owner. */
+export interface ChannelEvents {
+  /** A frame that answers nothing: EXITED, CAUGHT */
+  onEvent(frame: Frame): void
+  /** The connection ended; every pending request has been failed with this error */
+  onEnd(error: AgentError): void
+}
+
+interface Pending {
+  resolve(frame: Frame): void
+  reject(error: unknown): void
+}
+
+interface Outgoing {
+  readonly bytes: Uint8Array
+  at: number
+  descriptors: readonly number[]
+}
+
+/**
+ * One connection to one process. Requests carry ids, answers that nobody waits for any more are dropped. It keeps the event loop
+ * alive only while somebody waits.
+ */
+export class Channel {
+  readonly #addon: Addon
+  readonly #watch: Watch
+  readonly #events: ChannelEvents
+  readonly #reader = new FrameReader()
+  readonly #pending = new Map<number, Pending>()
+  readonly #queue: Outgoing[] = []
+  #nextId = 1
+  #holds = 0
+  #ended: AgentError | undefined
+  #closedByPeer = false
+
+  constructor(addon: Addon, socket: number, events: ChannelEvents) {
+    this.#addon = addon
+    this.#events = events
+    this.#watch = addon.watch(socket, (bytes, descriptors) => this.#onData(bytes, descriptors ?? []))
+  }
+
+  /** The error that ended the connection, or undefined while it is open. */
+  get ended(): AgentError | undefined {
+    return this.#ended
+  }
+
+  /** Whether the other side closed the connection without a complaint: what an exec looks like from here. */
+  get closedByPeer(): boolean {
+    return this.#closedByPeer
+  }
+
+  /** Says HELLO and waits for the answer; for processes whose birth nobody else reports. */
+  hello(options?: CallOptions): Promise<Frame> {
+    return this.request(FRAMES.HELLO, helloFrame(), [], options)
+  }
+
+  /** Sends a frame that gets no answer. */
+  post(type: number, frame: Uint8Array, descriptors: readonly number[] = []): void {
+    if (this.#ended) return
+    stampHeader(frame, 0, type, descriptors.length)
+    this.#send(frame, descriptors)
+  }
+
+  /**
+   * Sends a frame and waits for its answer. The descriptors stay the caller's, the kernel holds copies once this returns.
+   * @throws AgentError when the connection ends first, TimeoutError, the signal's reason
+   */
+  request(type: number, frame: Uint8Array, descriptors: readonly number[], options?: CallOptions): Promise<Frame> {
+    if (this.#ended) return Promise.reject(this.#ended)
+    const id = this.#nextId
+    this.#nextId = (id % 0xffff_ffff) + 1
+    const answer = new Promise<Frame>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+      this.hold()
+      stampHeader(frame, id, type, descriptors.length)
+      this.#send(frame, descriptors)
+    })
+    return waitFor(answer, 'The agent', options, () => this.#forget(id))
+  }
+
+  /** Keeps the event loop alive until a matching `release`. */
+  hold(): void {
+    if (this.#holds++ === 0 && !this.#ended) this.#addon.ref(this.#watch)
+  }
+
+  release(): void {
+    if (--this.#holds === 0 && !this.#ended) this.#addon.unref(this.#watch)
+  }
+
+  /** Tells the agent that no order follows: it ends what it owns, then itself; `onEnd` follows. */
+  shutdown(): void {
+    if (!this.#ended) this.#addon.shutdown(this.#watch)
+  }
+
+  /** Ends the connection now and fails what is pending. */
+  destroy(error: AgentError): void {
+    if (this.#ended) return
+    this.#ended = error
+    this.#addon.close(this.#watch)
+    for (const descriptor of this.#reader.leftOver()) closeSync(descriptor)
+    for (const pending of this.#pending.values()) pending.reject(error)
+    this.#pending.clear()
+    this.#events.onEnd(error)
+  }
+
+  #forget(id: number): void {
+    if (this.#pending.delete(id)) this.release()
+  }
+
+  #send(bytes: Uint8Array, descriptors: readonly number[]): void {
+    const outgoing: Outgoing = { bytes, at: 0, descriptors }
+    if (this.#queue.length === 0 && this.#write(outgoing)) return
+    if (this.#ended) return
+    // The frame may be a program's cached bytes, which the next run stamps anew.
+    outgoing.at ||= 0
+    this.#queue.push({ bytes: bytes.slice(), at: outgoing.at, descriptors: outgoing.descriptors })
+    if (this.#queue.length === 1) this.#addon.onWritable(this.#watch, () => this.#drain())
+  }
+
+  /** Writes as much as the socket takes; true when nothing is left. */
+  #write(outgoing: Outgoing): boolean {
+    while (outgoing.at < outgoing.bytes.length) {
+      const written = this.#addon.send(this.#watch, outgoing.bytes.subarray(outgoing.at), outgoing.descriptors)
+      if (written === -EAGAIN) return false
+      if (written < 0) {
+        // EPIPE: what the agent said before it went (a FAULT) is still to be read; the end of the stream follows it.
+        return true
+      }
+      outgoing.at += written
+      outgoing.descriptors = []
+    }
+    return true
+  }
+
+  #drain(): void {
+    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+      if (!this.#write(next)) return this.#addon.onWritable(this.#watch, () => this.#drain())
+      this.#queue.shift()
+    }
+  }
+
+  #onData(bytes: Uint8Array | null, descriptors: readonly number[]): void {
+    if (this.#ended) return
+    if (bytes === null) {
+      this.#closedByPeer = true
+      return this.destroy(new AgentError('Agent is gone: its connection ended'))
+    }
+    try {
+      for (const frame of this.#reader.push(bytes, descriptors)) this.#dispatch(frame)
+    } catch (error) {
+      this.destroy(error instanceof AgentError ? error : new AgentError('Agent sent what cannot be read', { cause: error }))
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    if (frame.type === FRAMES.FAULT) throw faultError(frame.payload)
+    if (!isAnswer(frame.type)) return this.#events.onEvent(frame)
+    const pending = this.#pending.get(frame.id)
+    if (!pending) {
+      for (const descriptor of frame.descriptors) closeSync(descriptor)
+      return
+    }
+    this.#pending.delete(frame.id)
+    this.release()
+    pending.resolve(frame)
+  }
+}
+
+/** EAGAIN of asm-generic/errno-base.h, the same on every architecture here */
+const EAGAIN = 11

@@ -1,0 +1,70 @@
+import { closeSync, openSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
+import { InvalidInputError } from '../base/errors.ts'
+import { native } from './native.ts'
+
+/** Where one of the three standard streams goes: a pipe that this process holds, nothing, this process's own stream, or a descriptor of this process. */
+export type StdioTarget = 'pipe' | 'null' | 'inherit' | number
+
+/** The three streams, or one word for all; `pty` gives the program a terminal of its own. */
+export type Stdio = StdioTarget | readonly [stdin: StdioTarget, stdout: StdioTarget, stderr: StdioTarget]
+
+/** The ends of a program's standard streams. */
+export interface StdioEnds {
+  /** Descriptors for the program's 0, 1 and 2 */
+  readonly theirs: readonly [number, number, number]
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  /** Closes what only the program needed; to be called once it has its copies. */
+  release(): void
+}
+
+/**
+ * Makes the ends that `stdio` asks for.
+ * @throws InvalidInputError for an unknown word
+ */
+export function openStdio(stdio: Stdio): StdioEnds {
+  const targets = Array.isArray(stdio) ? (stdio as readonly StdioTarget[]) : [stdio as StdioTarget, stdio as StdioTarget, stdio as StdioTarget]
+  if (targets.length !== 3) throw new InvalidInputError('stdio has three entries: stdin, stdout, stderr', { field: 'stdio' })
+  const opened: number[] = []
+  const mine: (number | null)[] = []
+  const theirs = targets.map((target, index) => {
+    if (target === 'pipe') {
+      const [read, write] = native().pipe()
+      mine.push(index === 0 ? write : read)
+      const end = index === 0 ? read : write
+      opened.push(end)
+      return end
+    }
+    mine.push(null)
+    if (target === 'null') {
+      const descriptor = openSync('/dev/null', index === 0 ? 'r' : 'w')
+      opened.push(descriptor)
+      return descriptor
+    }
+    if (target === 'inherit') return index
+    if (Number.isInteger(target) && target >= 0) return target
+    throw new InvalidInputError(`stdio[${index}] is 'pipe', 'null', 'inherit' or a descriptor, not ${JSON.stringify(target)}`, {
+      field: `stdio[${index}]`,
+    })
+  })
+  const [stdin, stdout, stderr] = mine
+  return {
+    theirs: theirs as unknown as readonly [number, number, number],
+    stdin: stdin == null ? null : writableEnd(stdin),
+    stdout: stdout == null ? null : readableEnd(stdout),
+    stderr: stderr == null ? null : readableEnd(stderr),
+    release: () => opened.splice(0).forEach((descriptor) => closeSync(descriptor)),
+  }
+}
+
+function writableEnd(fd: number): Writable {
+  const stream = new Socket({ fd, readable: false, writable: true })
+  // EPIPE: the program closed its stdin; writing to it is not the caller's failure, as with child_process.
+  stream.on('error', () => {})
+  return stream
+}
+
+const readableEnd = (fd: number): Readable => new Socket({ fd, readable: true, writable: false })

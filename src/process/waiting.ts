@@ -1,0 +1,36 @@
+import { TimeoutError } from '../base/errors.ts'
+import type { CallOptions } from '../linux/call-options.ts'
+
+/**
+ * Waits for a promise no longer than the caller allows: rejects with TimeoutError after `timeoutMs` and with the signal's reason
+ * when it aborts. `abandon` runs in both cases, so that a late answer finds nobody.
+ */
+export function waitFor<T>(answer: Promise<T>, what: string, options: CallOptions | undefined, abandon: () => void): Promise<T> {
+  const { timeoutMs, signal } = options ?? {}
+  if (timeoutMs === undefined && !signal) return answer
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (reason: unknown) => {
+      done()
+      abandon()
+      reject(reason as Error)
+    }
+    const onAbort = () => giveUp(signal?.reason)
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    if (signal?.aborted) return onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    answer.then(
+      (value) => {
+        done()
+        resolve(value)
+      },
+      (error) => {
+        done()
+        reject(error)
+      },
+    )
+  })
+}

@@ -1,0 +1,198 @@
+import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
+import { machineArch, type Arch } from '../linux/arch.ts'
+import type { Call, EncodedOut, Param } from '../linux/call.ts'
+import type { Word } from '../linux/encoder.ts'
+import { CALLS } from '../linux/calls/index.ts'
+import { errnoNumber } from '../linux/errno.ts'
+import type { ProgramCalls } from '../linux/generated/signatures.ts'
+import { rawParam } from '../linux/params.ts'
+import { type Fd, Ref } from '../linux/ref.ts'
+import { syscallNumber, type SyscallName } from '../linux/syscalls.ts'
+import { LIMITS } from '../protocol/wire.ts'
+import { Image } from './image.ts'
+import { listing } from './listing.ts'
+import type { Reason, Step } from './step.ts'
+
+/** Calls that would make two processes run on one stack, or end the loop behind its back: the agent has its own forms of them. */
+const REFUSED = new Map([
+  ['clone', 'clone()'],
+  ['clone3', 'clone()'],
+  ['fork', 'clone()'],
+  ['vfork', 'clone()'],
+  ['rt_sigreturn', 'nothing: a program has no signal frames'],
+])
+
+/** A program that can be sent as it is: the bytes of a RUN frame after its header's place, and how many descriptors it wants. */
+export interface EncodedProgram {
+  readonly frame: Uint8Array
+  readonly attached: number
+}
+
+/** A list of system calls as data: built by calls that look like the system calls, run in one message, printed in strace notation. */
+export class ProgramBuilder {
+  readonly arch: Arch
+  readonly #image: Image
+  readonly #steps: Step[] = []
+  readonly #sent: Ref<Fd>[] = []
+  #attached = 0
+  #reason: Reason = {}
+  #tolerated: readonly string[] = []
+  #encoded: EncodedProgram | undefined
+
+  constructor(arch: Arch) {
+    this.arch = arch
+    this.#image = new Image(arch, this)
+  }
+
+  get steps(): readonly Step[] {
+    return this.#steps
+  }
+
+  /** References whose descriptors go to Node with the reply, in order. */
+  get sent(): readonly Ref<Fd>[] {
+    return this.#sent
+  }
+
+  /** Says which feature the following steps belong to, and why they exist; listings and errors show it. */
+  because(feature: string, because: string): this {
+    this.#reason = { feature, because }
+    return this
+  }
+
+  /** Lets the next step fail with these errors: the program goes on, and steps that use its result are skipped. */
+  tolerate(...errors: readonly string[]): this {
+    errors.forEach(errnoNumber)
+    this.#tolerated = errors
+    return this
+  }
+
+  /** The n-th descriptor that the caller hands over when the program is run. */
+  attached(index: number): Ref<Fd> {
+    if (!Number.isInteger(index) || index < 0 || index >= LIMITS.DESCRIPTORS) {
+      throw new InvalidInputError(`Attached descriptor ${index} is not within 0 to ${LIMITS.DESCRIPTORS - 1}`, { field: 'index' })
+    }
+    this.#attached = Math.max(this.#attached, index + 1)
+    return new Ref<Fd>(this, { kind: 'attached', value: index }, `attached${index}`)
+  }
+
+  /** Has a descriptor go to Node with the reply; it is closed in the process afterwards. */
+  send(fd: Ref<Fd>): this {
+    this.#image.send(this.#image.wordOf(fd))
+    this.#sent.push(fd)
+    this.#encoded = undefined
+    return this
+  }
+
+  /** Any system call of the kernel's table with plain arguments: numbers, strings (NUL-terminated), bytes, references. */
+  syscall(name: SyscallName, ...args: readonly unknown[]): Ref<number> {
+    return this.add({ name, params: args.map(() => rawParam), result: { type: 'number', ref: 'Ref<number>', kind: 'value' } }, args) as Ref<number>
+  }
+
+  /** Adds a call of the table. The typed methods do nothing else. */
+  add(call: Call, args: readonly unknown[]): unknown {
+    const instead = REFUSED.get(call.name)
+    if (instead) {
+      throw new InvalidInputError(`${call.name} cannot be a generic step: use ${instead}`, { field: call.name })
+    }
+    return this.addSpecial(this.#number(call.name), call, args)
+  }
+
+  /** Adds a step with a number that is not looked up, for what the agent does itself. */
+  addSpecial(number: number, call: Call, args: readonly unknown[], also?: readonly string[]): unknown {
+    const index = this.#steps.length
+    const tolerated = this.#tolerated
+    this.#tolerated = []
+    this.#encoded = undefined
+    this.#image.begin(number, tolerated.map(errnoNumber))
+    const outs = this.#encodeArguments(call, args)
+    const label = `r${index}`
+    const word: Word = { kind: 'result', value: index }
+    const closed = call.closes === undefined ? undefined : args[call.closes]
+    this.#steps.push({
+      ...this.#reason,
+      name: call.name,
+      tolerated,
+      printArgs: () => printArguments(call.params, args),
+      outs,
+      kind: call.result.kind,
+      opens: call.result.kind === 'fd' ? [word] : outs.flatMap(loadedWords),
+      ...(closed instanceof Ref ? { closes: closed.word } : {}),
+      ...(call.result.kind === 'void' ? {} : { label }),
+      ...(also ? { also } : {}),
+    })
+    return this.#reference(call, word, outs, label)
+  }
+
+  #encodeArguments(call: Call, args: readonly unknown[]): EncodedOut[] {
+    const outs: EncodedOut[] = []
+    let next = 0
+    for (const param of call.params) {
+      const out = param.encode(param.implied ? undefined : args[next++], this.#image, call.name)
+      if (out) outs.push(out)
+    }
+    if (next < args.length) {
+      throw new InvalidInputError(`${call.name} takes ${next} arguments, not ${args.length}`, { field: call.name })
+    }
+    return outs
+  }
+
+  #reference(call: Call, word: Word, outs: readonly EncodedOut[], label: string): unknown {
+    if (call.result.kind === 'void') return undefined
+    const loads = outs.find((out) => out.loads)
+    if (!loads?.loads) return new Ref(this, word, label)
+    return Object.fromEntries(
+      Object.entries(loads.loads).map(([name, at]) => [name, new Ref<Fd>(this, { kind: 'load', value: at }, `${label}.${name}`)]),
+    )
+  }
+
+  #number(name: string): number {
+    const number = syscallNumber(this.arch, name)
+    if (number !== undefined) return number
+    throw new UnsupportedError(`System call ${name} does not exist on ${this.arch}`, {
+      fact: `syscall ${name}`,
+      remedy: `use its successor (openat for open, unlinkat for unlink …)`,
+    })
+  }
+
+  /** Bytes that the kernel may write into, in the reply. */
+  get replySize(): number {
+    return this.#image.replySize
+  }
+
+  /** The program as bytes; the same array until a step is added. */
+  encode(): EncodedProgram {
+    this.#encoded ??= { frame: this.#image.finish(), attached: this.#attached }
+    return this.#encoded
+  }
+
+  toString(): string {
+    return listing(this.#steps)
+  }
+}
+
+function loadedWords(out: EncodedOut): Word[] {
+  return Object.values(out.loads ?? {}).map((at) => ({ kind: 'load', value: at }) as const)
+}
+
+function printArguments(params: readonly Param[], args: readonly unknown[]): string {
+  let next = 0
+  const texts = params.map((param) => param.print(param.implied ? undefined : args[next++]))
+  return texts.filter((text) => text !== '').join(', ')
+}
+
+for (const [name, call] of Object.entries(CALLS)) {
+  Object.defineProperty(ProgramBuilder.prototype, name, {
+    value(this: ProgramBuilder, ...args: unknown[]) {
+      return this.add(call, args)
+    },
+  })
+}
+
+/** A program: the builder and a method per typed system call. */
+export type Program = ProgramBuilder & ProgramCalls
+
+/** Begins an empty program for an architecture, by default this machine's. */
+export function program(options: { arch?: Arch } = {}): Program {
+  return new ProgramBuilder(options.arch ?? machineArch()) as Program
+}
+

@@ -1,0 +1,50 @@
+import { InvalidInputError } from '../base/errors.ts'
+import type { Program } from './builder.ts'
+import type { ProgramResult } from './result.ts'
+
+/** What execve(2) needs. `path` without a slash is searched in the PATH of `env`, as execvp(3) does. */
+export interface Execution {
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** PATH of a program whose environment has none, confstr(_CS_PATH) and the places of hand-installed programs */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * Adds the steps that replace the process by a program; a program that completes has not replaced it (see `execError`).
+ * @throws InvalidInputError for an empty path, an environment name with "=" or NUL
+ */
+export function execSteps(p: Program, { path, argv, env }: Execution): void {
+  if (path === '') throw new InvalidInputError('Command is empty: give a path or a name', { field: 'path' })
+  const pairs = environment(env)
+  if (path.includes('/')) {
+    p.execve(path, argv, pairs)
+    return
+  }
+  for (const directory of (env['PATH'] ?? DEFAULT_PATH).split(':')) {
+    p.tolerate(...SEARCH_GOES_ON).execve(`${directory || '.'}/${path}`, argv, pairs)
+  }
+}
+
+/** Errors after which execvp(3) tries the next directory. */
+const SEARCH_GOES_ON = ['ENOENT', 'ENOTDIR', 'EACCES'] as const
+
+/** Which error a search that found nothing ends with: EACCES when there was a file that may not be executed. */
+export function searchError(p: Program, result: ProgramResult): 'EACCES' | 'ENOENT' {
+  const denied = p.steps.some((step, index) => step.name === 'execve' && result.errno(index) === 'EACCES')
+  return denied ? 'EACCES' : 'ENOENT'
+}
+
+/** @throws InvalidInputError */
+function environment(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).map(([name, value]) => {
+    if (name === '' || name.includes('=') || `${name}${value}`.includes('\0')) {
+      throw new InvalidInputError(`Environment name ${JSON.stringify(name)} is empty, or it or its value holds "=" or NUL`, {
+        field: `env.${name}`,
+      })
+    }
+    return `${name}=${value}`
+  })
+}

@@ -1,0 +1,10 @@
+/** `carrel/program`: build, print and record programs of system calls, without running anything. */
+export { type EncodedProgram, type Program, program } from './builder.ts'
+export { DEFAULT_PATH, execSteps, type Execution } from './exec-steps.ts'
+export { explained, listing } from './listing.ts'
+export { Recorder } from './recorder.ts'
+export { ProgramResult } from './result.ts'
+export { cloneStep, type CloneStep, type DescriptorMove, descriptorsStep } from './special.ts'
+export type { Reason, Step } from './step.ts'
+export { type Fd, type Pid, Ref } from '../linux/ref.ts'
+export * from '../base/errors.ts'

@@ -1,0 +1,109 @@
+import { AgentError, type SyscallFailure } from '../base/errors.ts'
+import type { Word } from '../linux/encoder.ts'
+import { errnoName } from '../linux/errno.ts'
+import type { Ref } from '../linux/ref.ts'
+import { REPLY } from '../protocol/layout.ts'
+import type { ProgramBuilder } from './builder.ts'
+
+/** What running a program gave: read it with the references that building it gave. */
+export class ProgramResult {
+  readonly #program: ProgramBuilder
+  readonly #view: DataView
+  readonly #count: number
+  readonly #reply: Uint8Array
+  /** Descriptors that the program sent, in order; they belong to whoever holds this result */
+  readonly descriptors: readonly number[]
+  /** The step that stopped the program, or undefined */
+  readonly failure: SyscallFailure | undefined
+
+  /** @throws AgentError when the payload does not fit the program */
+  constructor(program: ProgramBuilder, payload: Uint8Array, descriptors: readonly number[]) {
+    this.#program = program
+    this.descriptors = descriptors
+    if (payload.length < REPLY.size) throw new AgentError('Agent sent a short REPLY')
+    const header = new DataView(payload.buffer, payload.byteOffset, payload.length)
+    this.#count = header.getUint32(REPLY.results, true)
+    const error = header.getInt32(REPLY.error, true)
+    const replySize = header.getUint32(REPLY.reply, true)
+    const steps = program.steps.length
+    if (REPLY.size + 8 * this.#count + replySize !== payload.length || this.#count > steps || (error === 0 && this.#count !== steps)) {
+      throw new AgentError('Agent sent a REPLY that does not fit its program')
+    }
+    this.#view = new DataView(payload.buffer, payload.byteOffset + REPLY.size, 8 * this.#count)
+    this.#reply = payload.subarray(REPLY.size + 8 * this.#count)
+    this.failure = error === 0 ? undefined : this.#describe(this.#count - 1, error)
+  }
+
+  /** The value of a reference: a number, or what the kernel wrote for it. A step that failed tolerably has its negative errno. */
+  get<T>(ref: Ref<T>): T {
+    if (ref.owner !== this.#program) throw new AgentError(`Reference ${ref.label} is not of the program that was run`)
+    if (ref.word.kind === 'load') return this.#load(ref.word.value) as T
+    return this.value(Number(ref.word.value)) as T
+  }
+
+  /** What step number `index` gave its caller. */
+  value(index: number): unknown {
+    const step = this.#program.steps[index]
+    const result = this.result(index)
+    const [out] = step?.outs ?? []
+    if (step?.kind === 'out' && out && result >= 0) return out.decode({ result, reply: this.#reply })
+    return result
+  }
+
+  /** The kernel's return value of step number `index`: >= 0, or -errno. */
+  result(index: number): number | bigint {
+    const value = this.#view.getBigInt64(8 * index, true)
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
+  }
+
+  /** Numbers that the kernel wrote at these offsets of the reply, by name. */
+  loads(offsets: Readonly<Record<string, number>>): Record<string, number> {
+    return Object.fromEntries(Object.entries(offsets).map(([name, at]) => [name, this.#load(at)]))
+  }
+
+  /** Name of the error that a tolerated step met, or undefined. */
+  errno(index: number): string | undefined {
+    const result = this.result(index)
+    return result < 0 && result > -4096 ? errnoName(-Number(result)) : undefined
+  }
+
+  /** Descriptors that the steps made and did not close, in the process's numbers; for undoing a failed program. */
+  leftOpen(): number[] {
+    const open = new Set<string>()
+    const words = new Map<string, Word>()
+    const key = (word: Word) => `${word.kind}${word.value}`
+    for (let index = 0; index < this.#count; index++) {
+      const step = this.#program.steps[index]
+      if (!step || this.result(index) < 0) continue
+      for (const word of step.opens) {
+        open.add(key(word))
+        words.set(key(word), word)
+      }
+      if (step.closes) open.delete(key(step.closes))
+    }
+    return [...open].map((name) => this.#wordValue(words.get(name) as Word))
+  }
+
+  #wordValue(word: Word): number {
+    return word.kind === 'load' ? this.#load(word.value) : Number(this.result(Number(word.value)))
+  }
+
+  #load(at: number): number {
+    return new DataView(this.#reply.buffer, this.#reply.byteOffset, this.#reply.length).getInt32(at, true)
+  }
+
+  #describe(index: number, error: number): SyscallFailure {
+    const step = this.#program.steps[index]
+    if (!step) throw new AgentError('Agent reported the failure of a step that the program does not have')
+    return {
+      call: step.name,
+      args: step.printArgs(),
+      errno: errnoName(error),
+      step: index,
+      steps: this.#program.steps.length,
+      ...(step.feature === undefined ? {} : { feature: step.feature }),
+      ...(step.because === undefined ? {} : { because: step.because }),
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runGates } from './gate.ts'
+import { allGates } from './gates.ts'
+import { projectFiles, ROOT, systemTestFiles } from './project-files.ts'
+import { judgeSkips, readSkipLimit } from './skips.ts'
+import { countTests, runSystemTests } from './test-run.ts'
+import type { TestRecord } from './test-run.ts'
+
+// `npm test` runs everything: the fast gate, the system tests, the examples.
+// `npm test -- PATH…` runs only the test files (unit or system) and examples whose path contains one of the words.
+
+const EXAMPLE_TIMEOUT_MS = 120_000
+
+const words = process.argv.slice(2)
+const isWanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
+const problems: string[] = []
+const records: TestRecord[] = []
+
+if (words.length === 0) await runFastGate()
+await runTests(words.length === 0 ? systemTestFiles() : testFilesOf(words))
+runExamples()
+report()
+
+async function runFastGate(): Promise<void> {
+  const passed = await runGates(allGates({ onUnitRun: (run) => records.push(...run.records) }))
+  if (!passed) problems.push('The fast gate (npm run ok) failed, see above')
+}
+
+function testFilesOf(parts: readonly string[]): readonly string[] {
+  const all = ['src', 'tools', 'test'].flatMap((folder) => projectFiles(folder))
+  return all.filter((path) => path.endsWith('.test.ts') && parts.some((word) => path.includes(word)))
+}
+
+async function runTests(files: readonly string[]): Promise<void> {
+  console.log(`\n${files.length} test files`)
+  if (files.length === 0) {
+    if (words.length === 0) problems.push('There is no system test')
+    return
+  }
+  const run = await runSystemTests(files)
+  records.push(...run.records)
+  problems.push(...run.problems)
+  if (run.records.length === 0) problems.push('The system tests ran no test')
+}
+
+function runExamples(): void {
+  const examples = projectFiles('examples').filter((path) => path.endsWith('.ts') && isWanted(path))
+  console.log(`\n${examples.length} examples`)
+  if (examples.length === 0 && words.length === 0) problems.push('There is no example')
+  for (const path of examples) {
+    const begin = performance.now()
+    const result = spawnSync(process.execPath, ['--import', 'tsx', path], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      timeout: EXAMPLE_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      input: '',
+    })
+    const seconds = ((performance.now() - begin) / 1000).toFixed(1)
+    const passed = result.status === 0
+    console.log(`${passed ? 'ok  ' : 'FAIL'} ${path} (${seconds} s)`)
+    if (!passed) console.log(`${result.stdout}${result.stderr}ended with ${result.status ?? result.signal}`)
+    const reason = passed ? '' : `ended with ${result.status ?? result.signal}`
+    records.push({ name: path, file: join(ROOT, path), outcome: passed ? 'passed' : 'failed', reason })
+  }
+}
+
+function report(): void {
+  const { passed, failed, skipped } = countTests(records)
+  const limit = readSkipLimit(readFileSync(join(ROOT, 'test/skips.json'), 'utf8'), process.getuid?.() === 0)
+  const skips = judgeSkips(records, limit)
+  console.log(`\n${skips.lines.join('\n')}`)
+  if (words.length === 0) problems.push(...skips.problems)
+  for (const record of records.filter((each) => each.outcome === 'failed')) {
+    console.log(`FAIL ${record.name} (${record.file.replace(`${ROOT}/`, '')}): ${record.reason}`)
+  }
+  if (records.length === 0) problems.push('No test ran')
+  for (const problem of problems) console.log(`FAIL ${problem}`)
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+  process.exitCode = failed > 0 || problems.length > 0 ? 1 : 0
+}
