@@ -55,7 +55,8 @@ struct agent {
   int32_t attached[LIMIT_DESCRIPTORS];
   struct cleanup *cleanups;
 };
-extern struct agent agent;
+/* Hidden: a symbol that might come from elsewhere is reached through a table of addresses on arm64, which needs a relocation. */
+extern struct agent agent __attribute__((visibility("hidden")));
 
 /* loop.c */
 _Noreturn void loop_run(void);

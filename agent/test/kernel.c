@@ -225,7 +225,7 @@ int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
     case __NR_signalfd4:
       return 4;
     case __NR_clock_gettime:
-      state.now += 3000000000;
+      state.now += 300000000;
       *(struct __kernel_timespec *)(uintptr_t)b = (struct __kernel_timespec){state.now / 1000000000, 0};
       return 0;
     case __NR_exit_group:
@@ -240,11 +240,13 @@ int64_t sys_any(uint32_t number, const uint64_t *a) {
   if (kernel.random == 0) return number == ECHO ? (int64_t)a[0] : -ENOSYS;
   if (number == __NR_exit_group && one_in(2)) end(0);
   /* What a kernel does to memory: only inside one mapping, where a program's pointers are good. */
+  uint64_t address = a[kernel_random() % 6];
+  int32_t value = (int32_t)kernel_random();
   for (unsigned i = 0; i < MAPS; i++) {
-    uint64_t from_start = a[1] - ADDRESS(state.maps[i].bytes);
-    if (state.maps[i].bytes == NULL || from_start + sizeof(int32_t) > state.maps[i].size) continue;
-    int32_t value = (int32_t)kernel_random();
-    if (from_start < state.maps[i].size && one_in(2)) memcpy(state.maps[i].bytes + from_start, &value, sizeof(value));
+    uint64_t at = address - ADDRESS(state.maps[i].bytes);
+    if (state.maps[i].bytes == NULL || at >= state.maps[i].size || state.maps[i].size - at < sizeof(value)) continue;
+    /* Data and reply lie at the end; what stands before them is not the program's to write. */
+    if (at >= state.maps[i].size / 2 && one_in(2)) memcpy(state.maps[i].bytes + at, &value, sizeof(value));
   }
   if (one_in(4)) return -(int64_t)(1 + kernel_random() % 200);
   return one_in(4) ? (int64_t)kernel_random() : (int64_t)(kernel_random() % 64);

@@ -1,4 +1,4 @@
-/* Owns: the C side of the test vectors: one connection per line of hex on stdin, the agent's answers as hex on stdout.
+/* Owns: the C side of the test vectors: one connection per line of hex on stdin, on stdout the agent's answers as hex, its exit code, the descriptors it kept.
  * Must not: know what is in a vector; test/agent/vectors.ts does.
  * Depends on: kernel.c. Start reading at: main. */
 #include <stdio.h>
@@ -32,7 +32,8 @@ int main(void) {
       char pair[3] = {line[2 * input_size], line[2 * input_size + 1], 0};
       input[input_size] = (uint8_t)strtoul(pair, NULL, 16);
     }
-    printf(" %d\n", kernel_connection());
+    int code = kernel_connection();
+    printf(" %d %u\n", code, kernel_leaked());
   }
   return 0;
 }

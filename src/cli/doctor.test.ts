@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import * as hosts from '../../test/host/recorded-hosts.ts'
 import type { HostFacts } from '../host/facts.ts'
 import { readHostFacts } from '../host/probe.ts'
@@ -80,7 +81,7 @@ test('renderDoctor() gives every missing feature of every host a reason and a re
     assert.equal(count(/^ {2}missing {2}/gm), count(/^ +remedy: \S/gm))
     assert.equal(count(/^ {2}(ok|missing) /gm), doctorJson(facts).rows.length)
     assert.equal(text, renderDoctor(facts, { color: false }))
-    assert.equal(renderDoctor(facts, { color: true }).replace(/\u001b\[\d+m/g, ''), text)
+    assert.equal(stripVTControlCharacters(renderDoctor(facts, { color: true })), text)
   }
 })
 

@@ -69,7 +69,7 @@ export interface HostFacts {
   readonly rootEntries: readonly RootEntry[]
   /** Names in the host's /etc that a sandbox shows read-only because programs need them and they hold no secrets */
   readonly etcEntries: readonly RootEntry[]
-  /** Paths below /proc that exist and are masked or made read-only */
+  /** Paths relative to /proc that exist and are masked or made read-only, `sys` */
   readonly procPaths: readonly { readonly path: string; readonly directory: boolean }[]
   /** Whether procfs and devpts can be mounted here in a user namespace (false inside a container with a masked /proc) */
   readonly procMount: Answer

@@ -204,3 +204,13 @@ test('readHostFacts() gives facts for a host with next to nothing', () => {
   assert.deepEqual(facts.cgroups, { mode: 'none', controllers: {}, swap: false })
   assert.deepEqual([facts.userNamespaces.ok, facts.seccomp.ok, facts.procMount.ok], [false, false, false])
 })
+
+test('readHostFacts() names what exists of the paths to mask and to protect, relative to /proc', () => {
+  assert.deepEqual(factsOf(hosts.v1Root).procPaths, [
+    { path: 'bus', directory: true },
+    { path: 'kcore', directory: false },
+    { path: 'keys', directory: false },
+    { path: 'sys', directory: true },
+    { path: 'sysrq-trigger', directory: false },
+  ])
+})

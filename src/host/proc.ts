@@ -3,21 +3,19 @@ import type { Answer, HostFacts } from './facts.ts'
 import type { MountInfo } from './mount-info.ts'
 import type { HostSource } from './source.ts'
 
-/** Paths that container engines hide because they tell about the host or its other users. */
-export const MASKED_PROC_PATHS = [
-  ...['/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats'],
-  ...['/proc/sched_debug', '/proc/scsi', '/proc/timer_list', '/proc/timer_stats'],
-] as const
+/** Names below /proc that container engines hide because they tell about the host or its other users. */
+const MASKED = [
+  ...['acpi', 'asound', 'interrupts', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi'],
+  ...['timer_list', 'timer_stats'],
+]
 
-/** Paths through which root in a container could change the host. */
-export const READONLY_PROC_PATHS = [
-  ...['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
-] as const
+/** Names below /proc through which root in a container could change the host. */
+const PROTECTED = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']
 
-/** Those of both lists that this kernel has, as absolute paths, sorted. */
+/** Those of both lists that this kernel has, relative to /proc, sorted. */
 export function readProcPaths(source: HostSource): HostFacts['procPaths'] {
-  return [...MASKED_PROC_PATHS, ...READONLY_PROC_PATHS].sort().flatMap((path) => {
-    const entry = source.entry(path)
+  return [...MASKED, ...PROTECTED].sort().flatMap((path) => {
+    const entry = source.entry(`/proc/${path}`)
     return entry ? [{ path, directory: entry.kind === 'directory' }] : []
   })
 }

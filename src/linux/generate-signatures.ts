@@ -1,18 +1,22 @@
 import type { Call, Param } from './call.ts'
 import { CALLS } from './calls/index.ts'
+import { renderAbi } from './render-abi.ts'
 import type { Struct } from './struct.ts'
 import { STRUCTS } from './structs/index.ts'
 import * as tables from './tables/index.ts'
 
 /** Types of signatures that are written by hand, and where. */
 const HANDMADE: Readonly<Record<string, readonly string[]>> = {
+  '../address.ts': ['SocketAddress'],
   '../call-options.ts': ['CallOptions'],
   '../capability-params.ts': ['CapabilitySet', 'CapabilitySets', 'CapabilitySetsInput'],
   '../directory.ts': ['DirectoryEntry'],
   '../flags.ts': ['Flags'],
-  '../raw-arg.ts': ['PathArg', 'PrctlArg', 'RawArg'],
+  '../message-params.ts': ['InMessage', 'MessageRoom', 'OutMessage'],
+  '../raw-arg.ts': ['IoctlRequest', 'PathArg', 'PrctlArg', 'RawArg'],
   '../ref.ts': ['AnyRef', 'Fd', 'Pid', 'Ref'],
   '../siginfo.ts': ['Siginfo'],
+  '../statmount.ts': ['Statmount'],
 }
 
 /** Names of the unions that the constant tables export. */
@@ -97,4 +101,5 @@ const identifier = (param: Param): string => `${param.name}${param.optional ? '?
 /** The generated files of this folder, for the generator that writes or checks them all. */
 export const generated = (): readonly { readonly path: string; readonly text: string }[] => [
   { path: 'src/linux/generated/signatures.ts', text: renderSignatures() },
+  { path: 'agent/generated/abi.c', text: renderAbi() },
 ]

@@ -30,6 +30,10 @@ interface StructOptions {
   readonly c?: string
   /** Fields are members of a union in the header, whose names differ: offsets are not asserted */
   readonly union?: true
+  /** The header's type is larger (a union, or grown since): its size is not asserted */
+  readonly partial?: true
+  /** A macro that only headers with the whole struct define */
+  readonly since?: string
 }
 
 /** A C struct of the kernel's ABI: encodes TypeScript objects, decodes bytes, prints like strace. */
@@ -40,6 +44,8 @@ export class Struct {
   readonly typeName: string
   readonly c: string
   readonly union: boolean
+  readonly partial: boolean
+  readonly since: string | undefined
   readonly #packed: readonly Arch[]
   readonly #layouts = new Map<Arch, Layout>()
   readonly #names: ReadonlySet<string>
@@ -51,6 +57,8 @@ export class Struct {
     this.typeName = options.typeName ?? pascal(name)
     this.c = options.c ?? `struct ${name}`
     this.union = options.union === true
+    this.partial = options.partial === true
+    this.since = options.since
     this.#packed = options.packed ?? []
     this.#names = new Set(fields.map(([field]) => field))
   }

@@ -6,6 +6,7 @@ import type { CloneFlag } from '../linux/tables/clone.ts'
 import type { Pid, Ref } from '../linux/ref.ts'
 import { signalNumber } from '../linux/signal.ts'
 import { type Program, program } from '../program/builder.ts'
+import { searchFailure } from '../program/exec-steps.ts'
 import { ProgramResult } from '../program/result.ts'
 import { cloneStep } from '../program/special.ts'
 import { CLEANUP, FRAME, SIGNALS } from '../protocol/layout.ts'
@@ -17,7 +18,8 @@ import { executeProgram, type ExecOptions } from './exec.ts'
 import { decodeExited, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { checkHello, type Frame, frameOf, helloFrame } from './frames.ts'
 import { native, startAgentProcess } from './native.ts'
-import { Child, type Process } from './process.ts'
+import { Children } from './children.ts'
+import { Child, Process, type ProcessStreams } from './process.ts'
 import { type Sys, sysOf } from './sys.ts'
 
 /** What an agent tells without being asked. */
@@ -45,17 +47,20 @@ export class Agent implements AsyncDisposable {
   /** Any system call of the kernel, by its name: `await agent.sys.mount('none', '/', null, ['MS_REC', 'MS_PRIVATE'], null)` */
   readonly sys: Sys
   readonly #channel: Channel
-  readonly #children = new Map<number, Child>()
+  readonly #children = new Children()
   readonly #events = new EventSource<AgentEvent>()
   readonly #ended: Promise<AgentError>
   #reportEnd!: (error: AgentError) => void
   #child: Child | undefined
+  readonly #birth: Promise<Child>
+  #reportBirth!: (child: Child) => void
   #parent: Agent | undefined
   #state: State = 'unborn'
 
   private constructor(socket: number) {
     this.sys = sysOf((p, options) => this.run(p, options))
     this.#ended = new Promise((resolve) => (this.#reportEnd = resolve))
+    this.#birth = new Promise((resolve) => (this.#reportBirth = resolve))
     this.#channel = new Channel(native(), socket, {
       onEvent: (frame) => this.#onEvent(frame),
       onEnd: (error) => this.#onEnd(error),
@@ -70,6 +75,7 @@ export class Agent implements AsyncDisposable {
     const { pid, pidfd, socket } = startAgentProcess()
     const agent = new Agent(socket)
     agent.#child = new Child(pid, pidfd)
+    agent.#reportBirth(agent.#child)
     agent.#state = 'ready'
     void agent.#ended.then(() => agent.#reapRoot(pidfd))
     try {
@@ -138,15 +144,19 @@ export class Agent implements AsyncDisposable {
         closeSync(theirs)
         const [pidfd] = result.descriptors
         if (pidfd === undefined) throw new AgentError('Agent sent no pidfd for a new child')
-        child.#child = new Child(result.get(pid), pidfd)
+        child.#child = this.#children.adopt(result.get(pid), pidfd, result.sequence)
         child.#state = 'ready'
-        this.#children.set(child.#child.pid, child.#child)
+        child.#reportBirth(child.#child)
         return child
       },
       fail: (error) => {
         closeSync(theirs)
         child.#state = 'closed'
         child.#channel.destroy(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
+      },
+      stillborn: async (result, pid) => {
+        const number = result.get(pid)
+        if (number > 0) await this.#children.adopt(number, -1, result.sequence).exited
       },
     }
   }
@@ -173,7 +183,7 @@ export class Agent implements AsyncDisposable {
       })
     }
     const answer = await this.#channel.request(FRAMES.RUN, frame, descriptors, options)
-    const result = new ProgramResult(p, answer.payload, answer.descriptors)
+    const result = new ProgramResult(p, answer.payload, answer.descriptors, answer.sequence)
     if (result.failure) this.#closeLeftOpen(result)
     return result
   }
@@ -228,21 +238,31 @@ export class Agent implements AsyncDisposable {
         wanted: 'no children',
       })
     }
-    const child = this.#child as Child
-    return executeProgram({ agent: this, child, path, argv, options, replaced: () => this.#replaced() })
+    return executeProgram({ agent: this, path, argv, options })
+  }
+
+  /**
+   * Runs a program that ends in an exec. Its success is the end of the connection: every descriptor of the agent is
+   * close-on-exec. A program that completes has not become anything.
+   * @throws SyscallError for a step that failed, or for the exec whose search found nothing; the agent stays usable
+   */
+  async become(p: Program, streams: ProcessStreams, options: RunOptions = {}): Promise<Process> {
+    try {
+      throw searchFailure(p, await this.run(p, options))
+    } catch (error) {
+      if (!this.#channel.closedByPeer) throw error
+    }
+    const child = await this.#birth
+    this.#replaced(child)
+    return new Process(child, streams)
   }
 
   /** Keeps the event loop alive until the process that replaced this agent has ended. */
-  #replaced(): void {
+  #replaced(child: Child): void {
     this.#state = 'spent'
     const keeper = this.#parent && this.#parent.#channel
     keeper?.hold()
-    void this.#child?.exited.then(() => keeper?.release())
-  }
-
-  /** Whether the process let go of its connection without a complaint: an exec that succeeded, or its death. */
-  get letGo(): boolean {
-    return this.#channel.closedByPeer
+    void child.exited.then(() => keeper?.release())
   }
 
   /** Ends everything below this process, then the process; resolves when it is gone. */
@@ -300,9 +320,7 @@ export class Agent implements AsyncDisposable {
   #onEvent(frame: Frame): void {
     if (frame.type === FRAMES.EXITED) {
       const { pid, exit } = decodeExited(frame.payload)
-      const child = this.#children.get(pid)
-      this.#children.delete(pid)
-      child?.ended(exit)
+      this.#children.ended(pid, exit, frame.sequence)
       this.#events.emit({ type: 'exited', pid, exit })
     } else if (frame.type === FRAMES.CAUGHT) {
       this.#events.emit({ type: 'signal', signal: decodeCaught(frame.payload) })
@@ -314,8 +332,7 @@ export class Agent implements AsyncDisposable {
     this.#reportEnd(error)
     // Who reported its children is gone, and with it they are or will be: their end is only known as a kill.
     if (this.#state !== 'spent' && this.#state !== 'detached') {
-      for (const child of this.#children.values()) child.ended(KILLED)
-      this.#children.clear()
+      this.#children.lost(KILLED)
     }
   }
 
@@ -335,6 +352,8 @@ export interface Birth {
   readonly socket: number
   born(result: ProgramResult, pid: Ref<Pid>): Agent
   fail(error: unknown): void
+  /** After `fail`, with the failed program's result: waits for the end of a child that was made all the same */
+  stillborn(result: ProgramResult, pid: Ref<Pid>): Promise<void>
 }
 
 const numberOf = (signal: string | number): number => (typeof signal === 'number' ? signal : signalNumber(signal))

@@ -1,12 +1,12 @@
 import { ReadStream } from 'node:tty'
-import { InvalidInputError, SyscallError } from '../base/errors.ts'
+import { InvalidInputError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
 import { type Program, program } from '../program/builder.ts'
-import { execSteps, searchError } from '../program/exec-steps.ts'
+import { execSteps } from '../program/exec-steps.ts'
 import { descriptorsStep, type DescriptorMove } from '../program/special.ts'
 import type { Agent } from './agent.ts'
-import { type Child, Process, type ProcessStreams } from './process.ts'
+import type { Process, ProcessStreams } from './process.ts'
 import { openStdio, type Stdio } from './stdio.ts'
 import { openTerminal, type TerminalSize } from './terminal.ts'
 
@@ -28,16 +28,15 @@ export interface ExecOptions extends CallOptions {
 
 interface Execute {
   readonly agent: Agent
-  readonly child: Child
   readonly path: string
   readonly argv: readonly string[]
   readonly options: ExecOptions
-  replaced(): void
 }
 
 /** Executes a program in the agent's process. @throws SyscallError, the agent stays usable */
 export async function executeProgram(what: Execute): Promise<Process> {
-  return what.options.stdio === 'pty' ? withTerminal(what) : withStdio(what, what.options.stdio ?? 'pipe')
+  const { stdio = 'pipe' } = what.options
+  return stdio === 'pty' ? withTerminal(what) : withStdio(what, stdio)
 }
 
 async function withStdio(what: Execute, stdio: Stdio): Promise<Process> {
@@ -45,8 +44,7 @@ async function withStdio(what: Execute, stdio: Stdio): Promise<Process> {
   try {
     const p = program()
     const streams = [0, 1, 2].map((target): DescriptorMove => [p.attached(target), target])
-    await replace(what, p, streams, ends.theirs)
-    return new Process(what.child, ends)
+    return await replace(what, p, { moves: streams, own: ends.theirs, streams: ends })
   } catch (error) {
     for (const stream of [ends.stdin, ends.stdout, ends.stderr]) stream?.destroy()
     throw error
@@ -56,52 +54,57 @@ async function withStdio(what: Execute, stdio: Stdio): Promise<Process> {
 }
 
 async function withTerminal(what: Execute): Promise<Process> {
-  const { master, slave } = await openTerminal(what.agent, what.options.size, what.options)
-  const stream = new ReadStream(master)
-  // EIO is how the master of a terminal says that the last slave end was closed.
-  stream.on('error', (error: NodeJS.ErrnoException) => error.code === 'EIO' && stream.push(null))
+  const { master, slave } = await openTerminal(what.agent, { ...what.options })
+  const stream = terminalStream(master)
   try {
     const p = program()
     p.because('terminal', 'A session of its own: no other terminal can be reached, TIOCSTI included (CVE-2017-5226)')
     p.tolerate('EPERM').setsid()
     p.ioctl(slave, TIOCSCTTY, 0)
-    await replace(what, p, [0, 1, 2].map((target): DescriptorMove => [slave, target]), [])
     const streams: ProcessStreams = { stdin: stream, stdout: stream, stderr: null, terminal: master }
-    return new Process(what.child, streams)
+    return await replace(what, p, { moves: [0, 1, 2].map((target): DescriptorMove => [slave, target]), own: [], streams })
   } catch (error) {
     stream.destroy()
     throw error
   }
 }
 
+/** The master side of a terminal as a stream. */
+export function terminalStream(master: number): ReadStream {
+  const stream = new ReadStream(master)
+  // EIO is how the master of a terminal says that the last slave end was closed.
+  stream.on('error', (error: NodeJS.ErrnoException) => error.code === 'EIO' && stream.push(null))
+  return stream
+}
+
 /** asm-generic/ioctls.h */
 const TIOCSCTTY = 0x540e
 
-/** Runs the program that ends in an exec. Its success is the end of the connection: every descriptor of the agent is close-on-exec. */
-async function replace(what: Execute, p: Program, streams: readonly DescriptorMove[], own: readonly number[]): Promise<void> {
-  const { agent, path, options } = what
+interface Streams {
+  readonly moves: readonly DescriptorMove[]
+  readonly own: readonly number[]
+  readonly streams: ProcessStreams
+}
+
+async function replace({ agent, path, argv, options }: Execute, p: Program, { moves, own, streams }: Streams): Promise<Process> {
   const descriptors = [...own]
   const extra = Object.entries(options.descriptors ?? {}).map(([target, source]): DescriptorMove => {
     return [typeof source === 'number' ? attach(p, descriptors, source) : source.agent, targetNumber(target)]
   })
   if (options.cwd !== undefined) p.chdir(options.cwd)
   p.because('exec', 'Only the named descriptors reach the program')
-  descriptorsStep(p, [...streams, ...extra])
+  descriptorsStep(p, [...moves, ...extra])
   p.because('exec', 'The agent blocks signals for its signalfd; a program starts with none blocked')
   p.rt_sigprocmask('SIG_SETMASK', [])
   p.because('exec', 'The program itself; the agent ends here')
-  const argv = options.argv0 === undefined ? what.argv : [options.argv0, ...what.argv.slice(1)]
-  execSteps(p, { path, argv, env: options.env ?? {} })
-
+  const named = options.argv0 === undefined ? argv : [options.argv0, ...argv.slice(1)]
+  execSteps(p, { path, argv: named, env: options.env ?? {} })
   const { timeoutMs, signal } = options
-  const limits = { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal ? { signal } : {}) }
-  try {
-    const result = await agent.run(p, { ...limits, descriptors })
-    throw new SyscallError({ call: 'execve', args: JSON.stringify(path), errno: searchError(p, result), step: 0, steps: 1 })
-  } catch (error) {
-    if (!agent.letGo) throw error
-    what.replaced()
-  }
+  return agent.become(p, streams, {
+    descriptors,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(signal ? { signal } : {}),
+  })
 }
 
 function attach(p: Program, descriptors: number[], source: number): Ref<Fd> {

@@ -9,6 +9,8 @@ export interface Frame {
   readonly type: number
   readonly payload: Uint8Array
   readonly descriptors: readonly number[]
+  /** Position among the frames of its connection */
+  readonly sequence: number
 }
 
 /** Writes the header of a frame whose payload already stands behind it. */
@@ -41,6 +43,7 @@ export class FrameReader {
   #parts: Uint8Array[] = []
   #have = 0
   readonly #descriptors: number[] = []
+  #sequence = 0
 
   /**
    * Adds what one read brought and returns the frames that are now whole.
@@ -81,7 +84,7 @@ export class FrameReader {
     this.#rest = this.#rest.subarray(header.length)
     this.#parts = this.#rest.length ? [this.#rest] : []
     this.#have = this.#rest.length
-    return { id: header.id, type: header.type, payload, descriptors: this.#descriptors.splice(0, header.descriptors) }
+    return { id: header.id, type: header.type, payload, descriptors: this.#descriptors.splice(0, header.descriptors), sequence: this.#sequence++ }
   }
 
   /** Makes the first `length` bytes contiguous; joins only when they are not, so that a large frame is copied once. */

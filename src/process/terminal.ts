@@ -1,7 +1,7 @@
 import type { CallOptions } from '../linux/call-options.ts'
+import type { Fd, Ref } from '../linux/ref.ts'
 import { type Program, program } from '../program/builder.ts'
 import type { ProgramResult } from '../program/result.ts'
-import type { Fd, Ref } from '../linux/ref.ts'
 import { native } from './native.ts'
 
 /** Size of a terminal in characters. */
@@ -10,30 +10,29 @@ export interface TerminalSize {
   readonly rows: number
 }
 
+export interface TerminalOptions extends CallOptions {
+  /** Default 80 x 24 */
+  readonly size?: TerminalSize
+  /** Who the terminal belongs to; default: the process that opens it */
+  readonly owner?: { readonly uid: number; readonly gid: number }
+}
+
 interface RunsPrograms {
   run(p: Program, options?: CallOptions): Promise<ProgramResult>
 }
 
 /**
- * Adds the opening of a new terminal in the process's own devpts. The slave is opened through the master (TIOCGPTPEER, Linux 4.13):
- * a path under /dev/pts could have been replaced meanwhile (CVE-2025-52565).
+ * Opens a terminal in a process's own devpts; the master comes here, the slave stays there under the number returned. The slave is
+ * opened through the master (TIOCGPTPEER, Linux 4.13): a path under /dev/pts could have been replaced meanwhile (CVE-2025-52565).
  */
-export function terminalSteps(p: Program): { readonly master: Ref<Fd>; readonly slave: Ref<Fd> } {
-  p.because('terminal', 'A terminal of the program’s own devpts; the host’s is never handed in')
+export async function openTerminal(agent: RunsPrograms, options: TerminalOptions = {}): Promise<{ master: number; slave: number }> {
+  const { size = { columns: 80, rows: 24 }, owner } = options
+  const p = program()
+  p.because('terminal', 'A terminal of the process’s own devpts; the host’s is never handed in')
   const master = p.openat('AT_FDCWD', '/dev/ptmx', ['O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'])
   p.ioctl(master, TIOCSPTLCK, new Uint8Array(4))
   const slave = p.syscall('ioctl', master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) as Ref<Fd>
-  return { master, slave }
-}
-
-/** Opens a terminal in a process; the master comes here, the slave stays there under the number returned. */
-export async function openTerminal(
-  agent: RunsPrograms,
-  size: TerminalSize = { columns: 80, rows: 24 },
-  options?: CallOptions,
-): Promise<{ master: number; slave: number }> {
-  const p = program()
-  const { master, slave } = terminalSteps(p)
+  if (owner) p.fchown(slave, owner.uid, owner.gid)
   p.send(master)
   const result = await agent.run(p, options)
   const [descriptor] = result.descriptors as [number]

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../base/errors.ts'
+import { InvalidInputError, SyscallError } from '../base/errors.ts'
 import type { Program } from './builder.ts'
 import type { ProgramResult } from './result.ts'
 
@@ -31,10 +31,19 @@ export function execSteps(p: Program, { path, argv, env }: Execution): void {
 /** Errors after which execvp(3) tries the next directory. */
 const SEARCH_GOES_ON = ['ENOENT', 'ENOTDIR', 'EACCES'] as const
 
-/** Which error a search that found nothing ends with: EACCES when there was a file that may not be executed. */
-export function searchError(p: Program, result: ProgramResult): 'EACCES' | 'ENOENT' {
-  const denied = p.steps.some((step, index) => step.name === 'execve' && result.errno(index) === 'EACCES')
-  return denied ? 'EACCES' : 'ENOENT'
+/** The error of a search that found nothing: EACCES when there was a file that may not be executed, as execvp(3). */
+export function searchFailure(p: Program, result: ProgramResult): SyscallError {
+  const tries = p.steps.flatMap((step, index) => (step.name === 'execve' ? [index] : []))
+  const step = tries.find((index) => result.errno(index) === 'EACCES') ?? tries.at(-1) ?? 0
+  return new SyscallError({
+    call: 'execve',
+    args: p.steps[step]?.printArgs() ?? '',
+    errno: result.errno(step) ?? 'ENOENT',
+    step,
+    steps: p.steps.length,
+    ...(p.steps[step]?.feature === undefined ? {} : { feature: p.steps[step].feature }),
+    because: 'No directory of PATH holds this command as a file that may be executed',
+  })
 }
 
 /** @throws InvalidInputError */

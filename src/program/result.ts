@@ -13,12 +13,15 @@ export class ProgramResult {
   readonly #reply: Uint8Array
   /** Descriptors that the program sent, in order; they belong to whoever holds this result */
   readonly descriptors: readonly number[]
+  /** Position of the reply among the frames of its connection */
+  readonly sequence: number
   /** The step that stopped the program, or undefined */
   readonly failure: SyscallFailure | undefined
 
   /** @throws AgentError when the payload does not fit the program */
-  constructor(program: ProgramBuilder, payload: Uint8Array, descriptors: readonly number[]) {
+  constructor(program: ProgramBuilder, payload: Uint8Array, descriptors: readonly number[], sequence = 0) {
     this.#program = program
+    this.sequence = sequence
     this.descriptors = descriptors
     if (payload.length < REPLY.size) throw new AgentError('Agent sent a short REPLY')
     const header = new DataView(payload.buffer, payload.byteOffset, payload.length)

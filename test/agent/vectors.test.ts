@@ -17,7 +17,7 @@ test('test vectors: the agent answers each connection as the tables say', () => 
   const lines = result.stdout.trimEnd().split('\n')
   assert.equal(lines.length, VECTORS.length)
   VECTORS.forEach((vector, i) => {
-    assert.equal(lines[i]?.trim(), `${hex(vector.answer)} ${vector.code}`.trim(), vector.name)
+    assert.equal(lines[i]?.trim(), `${hex(vector.answer)} ${vector.code} ${vector.descriptors}`.trim(), vector.name)
   })
 })
 

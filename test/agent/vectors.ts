@@ -2,12 +2,13 @@ import { FAULTS, FRAMES, GENERATION, LIMITS, SPECIALS, VALUES, WIDTHS } from '..
 import { protocolHash } from '../../src/protocol/hash.ts'
 import { concat, frame, hello, hex, little, program, struct, type ProgramParts } from './encode.ts'
 
-/** One connection: what Node sends, what the agent answers, and its exit code. */
+/** One connection: what Node sends, what the agent answers, its exit code, and how many descriptors it still has then. */
 export interface Vector {
   readonly name: string
   readonly input: Uint8Array
   readonly answer: Uint8Array
   readonly code: number
+  readonly descriptors: number
 }
 
 /** Numbers of agent/test/kernel.c: the call that answers its first argument, the pid, a child's pid, the first descriptor. */
@@ -36,11 +37,12 @@ const fault = (code: keyof typeof FAULTS, value: number | bigint, id = 7): Uint8
   frame('FAULT', struct('fault', { code: FAULTS[code], value }), { id })
 
 /** A connection that begins well and ends in order. */
-const good = (name: string, orders: readonly Uint8Array[], answers: readonly Uint8Array[]): Vector => ({
+const good = (name: string, orders: readonly Uint8Array[], answers: readonly Uint8Array[], descriptors = 0): Vector => ({
   name,
   input: concat(hello(1), ...orders),
   answer: concat(greeted, ...answers),
   code: 0,
+  descriptors,
 })
 
 /** A connection whose last frame is refused. */
@@ -49,6 +51,7 @@ const refused = (name: string, order: Uint8Array, code: keyof typeof FAULTS, val
   input: concat(hello(1), order),
   answer: concat(greeted, fault(code, value, id)),
   code: 1,
+  descriptors: 0,
 })
 
 const firstFrame = (name: string, input: Uint8Array, code: keyof typeof FAULTS, value: number | bigint, id: number): Vector => ({
@@ -56,6 +59,7 @@ const firstFrame = (name: string, input: Uint8Array, code: keyof typeof FAULTS, 
   input,
   answer: fault(code, value, id),
   code: 1,
+  descriptors: 0,
 })
 
 const text = (value: number): Uint8Array => new TextEncoder().encode(String(value).padEnd(LIMITS.TEXT, '\0'))
@@ -71,13 +75,13 @@ const cloneArguments = concat(new Uint8Array(32), little(17n, 8), new Uint8Array
 
 const orders: readonly Vector[] = [
   good('hello', [], []),
-  { name: 'hello-unanswered', input: hello(0), answer: new Uint8Array(0), code: 0 },
+  { name: 'hello-unanswered', input: hello(0), answer: new Uint8Array(0), code: 0, descriptors: 0 },
   good('run-empty', [run({})], [reply([])]),
   good('run-results', [run({ steps: [[ECHO, 5], [ECHO, -5_000], [ECHO, 2n ** 62n]] })], [reply([5, -5_000, 2n ** 62n])]),
   good('run-unanswered', [frame('RUN', program({ steps: [[ECHO, 1]] }))], []),
   good('run-result-as-argument', [run({ steps: [[ECHO, 5], [ECHO, ['RESULT', 0]]] })], [reply([5, 5])]),
   good('run-reply', [run({ steps: [[ECHO, ['LOAD', 4]]], reply: 8 })], [reply([0], { reply: new Uint8Array(8) })]),
-  good('run-attached', [run({ steps: [[ECHO, ['ATTACHED', 1]]] }, 2)], [reply([FIRST_FD + 1])]),
+  good('run-attached', [run({ steps: [[ECHO, ['ATTACHED', 1]]] }, 2)], [reply([FIRST_FD + 1])], 2),
   good('run-stops', [run({ steps: [[ECHO, 1], [ECHO, -13], [ECHO, 3]], reply: 4 })], [
     reply([1, -13], { error: 13, reply: new Uint8Array(4) }),
   ]),
@@ -96,6 +100,18 @@ const orders: readonly Vector[] = [
     reply([6]),
   ]),
   good('clone', [run({ steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], 0, 0]], data: cloneArguments }, 1)], [reply([CHILD])]),
+  good('clone-keeps', [
+    run({
+      steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], ['DATA', 88], 2]],
+      relocations: [relocation('WORD32', 'ATTACHED', 2, 88, 0), relocation('WORD32', 'ATTACHED', 1, 92, 0)],
+      data: concat(cloneArguments, new Uint8Array(8)),
+    }, 3),
+  ], [reply([CHILD])], 2),
+  good('clone-refused-flags', [
+    run({ steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], 0, 0]], data: concat(little(0x100n, 8), cloneArguments.slice(8)) }, 1),
+  ], [reply([-22], { error: 22 })]),
+  good('run-sends-attached', [run({ sends: [{ kind: VALUES.ATTACHED, value: 0 }] }, 1)], [reply([], { descriptors: 1 })]),
+  good('run-fails-closes-attached', [run({ steps: [[ECHO, -1]] }, 2)], [reply([-1], { error: 1 })]),
   good('clone-pointer-outside', [run({ steps: [[SPECIALS.CLONE, 4096, 88, ['ATTACHED', 0], 0, 0]] }, 1)], [reply([-14], { error: 14 })]),
   good('descriptors', [run({ steps: [[SPECIALS.DESCRIPTORS, ['DATA', 0], 2]], data: new Uint8Array(16) })], [reply([0])]),
   good('descriptors-outside', [run({ steps: [[SPECIALS.DESCRIPTORS, ['DATA', 1], 2]], data: new Uint8Array(16) })], [
@@ -108,7 +124,7 @@ const orders: readonly Vector[] = [
       data: concat(text(0), new Uint8Array(19)),
       reply: 4,
     }, 1),
-  ], [reply([5, 6], { reply: new Uint8Array(4) })]),
+  ], [reply([5, 6], { reply: new Uint8Array(4) })], 1),
   good('cleanup-kept-replaced-forgotten', [
     frame('CLEANUP', concat(struct('cleanup', { key: 1 }), program({ steps: [[ECHO, 1]] })), { id: 7 }),
     frame('CLEANUP', concat(struct('cleanup', { key: 1 }), program({ steps: [[ECHO, -16]] })), { id: 7, descriptors: 1 }),
@@ -136,6 +152,7 @@ const refusals: readonly Vector[] = [
   refused('hello-again', hello(7), 'FRAME_UNKNOWN', FRAMES.HELLO),
   refused('frame-reserved', frame('DETACH', new Uint8Array(0), { id: 7, reserved: 1 }), 'RESERVED_NOT_ZERO', 1),
   refused('frame-too-many-descriptors', frame('RUN', program({}), { id: 7, descriptors: 254 }), 'VALUE_OUT_OF_RANGE', 254),
+  refused('descriptors-unclaimed', frame(99, program({}), { id: 7, descriptors: 3 }), 'FRAME_UNKNOWN', 99),
   refused('detach-with-payload', frame('DETACH', new Uint8Array(1), { id: 7 }), 'PAYLOAD_SHORT', 1),
   refused('signals-with-descriptor', frame('SIGNALS', struct('signals'), { id: 7, descriptors: 1 }), 'VALUE_OUT_OF_RANGE', 1),
   refused('program-without-head', frame('RUN', new Uint8Array(23), { id: 7 }), 'PAYLOAD_SHORT', 23),

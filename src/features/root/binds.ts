@@ -1,6 +1,6 @@
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
-import { type Attributes, copyTree, placeholderSteps, READ_ONLY, WRITABLE } from './trees.ts'
+import { type Attributes, copyTree, placeholderSteps, READ_ONLY, type Root, WRITABLE } from './trees.ts'
 
 /** A file or directory of the host shown in the sandbox. */
 export interface Bind {
@@ -31,19 +31,16 @@ export function idmapSteps(p: Program, tree: Ref<Fd>, userns: Ref<Fd>): void {
  * Attaches a bind. Its target is made where it lies in the sandbox's own file system; elsewhere it must exist. It is resolved
  * within the root without following symbolic links, once, and used by descriptor (CVE-2021-30465).
  */
-export function attachBind(p: Program, root: Ref<Fd>, bind: Bind, tree: Ref<Fd>): void {
+export function attachBind(p: Program, root: Root, bind: Bind, tree: Ref<Fd>): void {
   p.because('binds', `${bind.target}: made if need be, resolved once inside the root, then used by descriptor`)
   const path = bind.target.slice(1)
   const parts = path.split('/')
-  parts.slice(0, -1).forEach((_, index) => {
-    p.tolerate('EEXIST', 'EROFS').mkdirat(root, parts.slice(0, index + 1).join('/'), 0o755)
-  })
-  if (bind.directory) p.tolerate('EEXIST', 'EROFS').mkdirat(root, path, 0o755)
-  else {
-    p.tolerate('EEXIST', 'EROFS')
-    placeholderSteps(p, root, path)
-  }
-  const target = p.openat2(root, path, {
+  const parents = parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join('/'))
+  for (const parent of parents.filter((each) => !root.made.has(each))) p.tolerate('EEXIST', 'EROFS', 'EACCES').mkdirat(root.fd, parent, 0o755)
+  p.tolerate('EEXIST', 'EROFS', 'EACCES')
+  if (bind.directory) p.mkdirat(root.fd, path, 0o755)
+  else placeholderSteps(p, root.fd, path)
+  const target = p.openat2(root.fd, path, {
     flags: ['O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'],
     resolve: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_MAGICLINKS'],
   })

@@ -1,6 +1,5 @@
-import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
-import { attachTree, newFilesystem, placeholderSteps, type Attributes } from './trees.ts'
+import { attachTree, type Attributes, directorySteps, newFilesystem, placeholderSteps, type Root } from './trees.ts'
 
 /** The nodes that every program may expect; none of them reaches hardware or another process. */
 const NODES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
@@ -16,21 +15,18 @@ const LINKS = [
 const TERMINALS: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 const NODE: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 
-/**
- * Makes /dev. Nodes are the host's, attached one by one: a user namespace cannot make any (mknod(2) EPERM).
- * @returns a copy of the null device, for masks
- */
-export function deviceSteps(p: Program, root: Ref<Fd>): void {
+/** Makes /dev. Nodes are the host's, attached one by one: a user namespace cannot make any (mknod(2) EPERM). */
+export function deviceSteps(p: Program, root: Root): void {
   p.because('devices', 'Six harmless nodes of the host, a terminal file system of its own, nothing else')
-  p.mkdirat(root, 'dev', 0o755)
+  directorySteps(p, root, 'dev')
   for (const name of NODES) {
     const node = p.open_tree('AT_FDCWD', `/dev/${name}`, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_SYMLINK_NOFOLLOW'])
     p.mount_setattr(node, '', ['AT_EMPTY_PATH'], { attr_set: NODE })
-    placeholderSteps(p, root, `dev/${name}`)
-    attachTree(p, node, root, `dev/${name}`)
+    placeholderSteps(p, root.fd, `dev/${name}`)
+    attachTree(p, node, root.fd, `dev/${name}`)
   }
-  for (const [name, target] of LINKS) p.symlinkat(target, root, `dev/${name}`)
-  p.mkdirat(root, 'dev/pts', 0o755)
-  const terminals = newFilesystem(p, 'devpts', { newinstance: '', ptmxmode: '0666', mode: '0620' }, TERMINALS)
-  attachTree(p, terminals, root, 'dev/pts')
+  for (const [name, target] of LINKS) p.symlinkat(target, root.fd, `dev/${name}`)
+  directorySteps(p, root, 'dev/pts')
+  const terminals = newFilesystem(p, 'devpts', { ptmxmode: '0666', mode: '0620' }, TERMINALS)
+  attachTree(p, terminals, root.fd, 'dev/pts')
 }

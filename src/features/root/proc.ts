@@ -1,6 +1,6 @@
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
-import { attachTree, copyTree, newFilesystem, type Attributes } from './trees.ts'
+import { attachTree, type Attributes, copyTree, directorySteps, newFilesystem, type Root } from './trees.ts'
 
 /** A path below /proc that exists on this host. */
 export interface ProcPath {
@@ -34,13 +34,13 @@ const NOTHING: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
  * Mounts the sandbox's own /proc and covers what is not for it. While the old root is still there: the kernel gives a new procfs
  * to a user namespace only where a whole one can be seen (mount_too_revealing in fs/namespace.c).
  */
-export function procSteps(p: Program, root: Ref<Fd>, existing: readonly ProcPath[]): void {
+export function procSteps(p: Program, root: Root, existing: readonly ProcPath[]): void {
   p.because('proc', 'Before the old root goes: a user namespace gets a procfs only where it can see a whole one')
-  p.mkdirat(root, 'proc', 0o555)
+  directorySteps(p, root, 'proc', 0o555)
   const proc = newFilesystem(p, 'proc', {}, ATTRIBUTES)
-  p.move_mount(proc, '', root, 'proc', ['MOVE_MOUNT_F_EMPTY_PATH'])
+  p.move_mount(proc, '', root.fd, 'proc', ['MOVE_MOUNT_F_EMPTY_PATH'])
   protectSteps(p, proc, existing)
-  maskSteps(p, root, proc, existing)
+  maskSteps(p, root.fd, proc, existing)
   p.close(proc)
 }
 

@@ -1,7 +1,18 @@
 import type { RootEntry } from '../../host/facts.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
-import { attachTree, copyTree, fileSteps, newFilesystem, placeholderSteps, READ_ONLY, WRITABLE } from './trees.ts'
+import {
+  attachTree,
+  copyTree,
+  directorySteps,
+  fileSteps,
+  newFilesystem,
+  parentSteps,
+  placeholderSteps,
+  READ_ONLY,
+  type Root,
+  WRITABLE,
+} from './trees.ts'
 
 /** A file of /etc, or of anywhere that belongs to the sandbox alone. */
 export interface OwnFile {
@@ -38,69 +49,51 @@ const INODES = 262_144
  * Makes the file system that becomes the root, and puts it on top of the old one, which `pivotSteps` then lets go of. Mounting on
  * `/` itself needs no place with a name on the host (bubblewrap CVE-2019-12439).
  */
-export function newRootSteps(p: Program, spec: RootSpec): Ref<Fd> {
+export function newRootSteps(p: Program, spec: RootSpec): Root {
   p.because('root', 'Nothing mounted from here on may travel back to the host (mount_namespaces(7))')
   p.mount(null, '/', null, ['MS_REC', 'MS_PRIVATE'], null)
   p.because('root', 'The root is the sandbox’s own and empty: what is not put into it cannot be seen')
   const options = { mode: '0755', size: String(spec.sizeBytes), nr_inodes: String(INODES) }
   const root = newFilesystem(p, 'tmpfs', options, WRITABLE)
   p.move_mount(root, '', 'AT_FDCWD', '/', ['MOVE_MOUNT_F_EMPTY_PATH'])
-  return root
+  return { fd: root, made: new Set() }
 }
 
 /** Puts the system's directories into the root, read-only. */
-export function entrySteps(p: Program, root: Ref<Fd>, spec: RootSpec, source: Ref<Fd> | null): void {
+export function entrySteps(p: Program, root: Root, spec: RootSpec, source: Ref<Fd> | null): void {
   p.because('root', 'System directories: the same files, never writable, no set-uid, no device nodes')
-  const made = new Set<string>()
   for (const entry of spec.entries) {
-    parentSteps(p, root, entry.name, made)
+    parentSteps(p, root, entry.name)
     if (entry.kind === 'symlink') {
-      p.symlinkat(entry.target ?? '', root, entry.name)
+      p.symlinkat(entry.target ?? '', root.fd, entry.name)
       continue
     }
     const tree = source ? copyTree(p, source, entry.name, READ_ONLY) : copyTree(p, 'AT_FDCWD', `/${entry.name}`, READ_ONLY)
-    if (entry.kind === 'directory') p.mkdirat(root, entry.name, 0o755)
-    else placeholderSteps(p, root, entry.name)
-    made.add(entry.name)
-    attachTree(p, tree, root, entry.name)
+    if (entry.kind === 'directory') directorySteps(p, root, entry.name)
+    else placeholderSteps(p, root.fd, entry.name)
+    attachTree(p, tree, root.fd, entry.name)
   }
 }
 
 /** Makes the directories and files that are the sandbox's own. */
-export function ownFileSteps(p: Program, root: Ref<Fd>, spec: RootSpec, user: { uid: number; gid: number }): void {
+export function ownFileSteps(p: Program, root: Root, spec: RootSpec, user: { uid: number; gid: number }): void {
   p.because('root', 'Places that the command may write to')
-  const made = new Set(spec.entries.filter((entry) => entry.name.includes('/')).map((entry) => entry.name.split('/')[0] as string))
   for (const directory of spec.directories) {
-    parentSteps(p, root, directory.path, made)
-    if (!made.has(directory.path)) p.mkdirat(root, directory.path, 0o755)
-    made.add(directory.path)
-    // The agent's umask is the caller's: the mode is set, not asked for.
-    p.fchmodat(root, directory.path, directory.mode)
-    if (directory.users) p.fchownat(root, directory.path, user.uid, user.gid, ['AT_SYMLINK_NOFOLLOW'])
+    directorySteps(p, root, directory.path, directory.mode)
+    if (directory.users) p.fchownat(root.fd, directory.path, user.uid, user.gid, ['AT_SYMLINK_NOFOLLOW'])
   }
   p.because('root', 'Files of its own: who the user is, what the host is called, where names are looked up')
   for (const file of spec.files) {
-    parentSteps(p, root, file.path, made)
-    fileSteps(p, root, file.path, file.content, file.mode)
+    parentSteps(p, root, file.path)
+    fileSteps(p, root.fd, file.path, file.content, file.mode)
   }
 }
 
-/** Makes the directories above a path that were not made yet. */
-function parentSteps(p: Program, root: Ref<Fd>, path: string, made: Set<string>): void {
-  const parts = path.split('/').slice(0, -1)
-  parts.forEach((_, index) => {
-    const parent = parts.slice(0, index + 1).join('/')
-    if (made.has(parent)) return
-    made.add(parent)
-    p.mkdirat(root, parent, 0o755)
-  })
-}
-
 /** Makes the new root the root, and lets go of the old one with all that is mounted in it (pivot_root(2), "pivot_root(".", ".")"). */
-export function pivotSteps(p: Program, root: Ref<Fd>): void {
+export function pivotSteps(p: Program, root: Root): void {
   p.because('root', 'A chroot could be left again, an old root that is unmounted is gone (inventory X08)')
-  p.fchdir(root)
-  p.close(root)
+  p.fchdir(root.fd)
+  p.close(root.fd)
   p.pivot_root('.', '.')
   p.umount2('.', ['MNT_DETACH'])
   p.chdir('/')

@@ -20,6 +20,30 @@ export function copyTree(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: stri
   return tree
 }
 
+/** The file system that becomes a sandbox's root, while it is put together. */
+export interface Root {
+  readonly fd: Ref<Fd>
+  /** Directories that were made, relative to the root */
+  readonly made: Set<string>
+}
+
+/** Makes a directory of the root unless it was made, and those above it. */
+export function directorySteps(p: Program, root: Root, path: string, mode = 0o755): void {
+  const parts = path.split('/')
+  parts.forEach((_, index) => {
+    const directory = parts.slice(0, index + 1).join('/')
+    if (root.made.has(directory)) return
+    root.made.add(directory)
+    p.mkdirat(root.fd, directory, directory === path ? mode : 0o755)
+  })
+}
+
+/** Makes the directories above a path. */
+export function parentSteps(p: Program, root: Root, path: string): void {
+  const slash = path.lastIndexOf('/')
+  if (slash > 0) directorySteps(p, root, path.slice(0, slash))
+}
+
 /** Attaches a detached tree at a path of a directory that is the sandbox’s own. */
 export function attachTree(p: Program, tree: Ref<Fd>, directory: Ref<Fd>, path: string): void {
   p.move_mount(tree, '', directory, path, ['MOVE_MOUNT_F_EMPTY_PATH'])

@@ -1,7 +1,9 @@
 import type { Call } from '../call.ts'
+import { EVENT_CALLS } from './events.ts'
 import { FILE_CALLS } from './files.ts'
 import { MOUNT_CALLS } from './mounts.ts'
 import { PROCESS_CALLS } from './processes.ts'
+import { SECURITY_CALLS } from './security.ts'
 import { SOCKET_CALLS } from './sockets.ts'
 
 /** Every system call with a typed signature, by the name of its method. */
@@ -10,4 +12,6 @@ export const CALLS: Readonly<Record<string, Call>> = {
   ...MOUNT_CALLS,
   ...PROCESS_CALLS,
   ...SOCKET_CALLS,
+  ...EVENT_CALLS,
+  ...SECURITY_CALLS,
 }

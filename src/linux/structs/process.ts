@@ -1,5 +1,4 @@
-import { array, chars } from '../memory-fields.ts'
-import { nested, structsPointer, countOf } from '../memory-fields.ts'
+import { array, chars, countOf, nested, structsPointer } from '../memory-fields.ts'
 import {
   choice,
   count64,
@@ -158,3 +157,16 @@ export const SYSINFO = struct('sysinfo', 'linux/sysinfo.h', [
   ['freehigh', u64],
   ['mem_unit', u32],
 ])
+
+/** Action of a signal as the kernel takes it (not libc's struct): handler 0 is SIG_DFL, 1 is SIG_IGN. */
+export const SIGACTION = struct(
+  'kernel_sigaction',
+  '',
+  [
+    ['handler', u64],
+    ['flags', u64],
+    ['restorer', u64],
+    ['mask', u64],
+  ],
+  { c: '', typeName: 'Sigaction' },
+)

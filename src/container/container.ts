@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs'
+import { StateError } from '../base/errors.ts'
+import type { CallOptions } from '../linux/call-options.ts'
+import { mergeUsage, parseReading, type Usage } from '../features/cgroups/readings.ts'
+import type { CommandSettings } from '../plan/command-program.ts'
+import { planCommand, type SandboxPlan } from '../plan/plan-sandbox.ts'
+import type { Agent } from '../process/agent.ts'
+import { terminalStream } from '../process/exec.ts'
+import type { Process } from '../process/process.ts'
+import { openStdio, type Stdio } from '../process/stdio.ts'
+import { openTerminal, type TerminalSize } from '../process/terminal.ts'
+import { program } from '../program/builder.ts'
+import { leave } from './leave.ts'
+
+/** A command on its way into a container. */
+export interface Enter extends CallOptions {
+  readonly command: CommandSettings
+  readonly stdio: Stdio | 'pty'
+  readonly size?: TerminalSize
+}
+
+/** A live sandbox: its first process, which stays an agent and reaps, and the plan that it was made by. */
+export class Container {
+  readonly plan: SandboxPlan
+  readonly #root: Agent
+  readonly #init: Agent
+  readonly #key: number
+  #closing: Promise<void> | undefined
+
+  constructor(root: Agent, init: Agent, plan: SandboxPlan, key: number) {
+    this.#root = root
+    this.#init = init
+    this.#key = key
+    this.plan = plan
+  }
+
+  /** PID of its first process on the host */
+  get pid(): number {
+    return this.#init.pid
+  }
+
+  /** Resolves when its first process has ended, and with it everything in it. */
+  get ended(): Promise<unknown> {
+    return this.#init.exited
+  }
+
+  /** Starts a command in it. @throws SyscallError, StateError, TimeoutError, the signal's reason */
+  async enter(how: Enter): Promise<Process> {
+    if (this.#closing) throw new StateError('Sandbox is closed', { state: 'closed', wanted: 'open' })
+    return how.stdio === 'pty' ? this.#enterWithTerminal(how) : this.#enterWithStdio(how, how.stdio)
+  }
+
+  /** Fork and exec are sent at once: the child finds its orders waiting. */
+  async #enterWithStdio(how: Enter, stdio: Stdio): Promise<Process> {
+    const plan = planCommand(this.plan, how.command)
+    const ends = openStdio(stdio)
+    const birth = this.#init.conceive()
+    try {
+      const process = birth.agent.become(plan.command, ends, { ...limitsOf(how), descriptors: ends.theirs })
+      process.catch(() => {})
+      await this.#bear(birth, plan.fork, how)
+      return await this.#orClose(process, birth.agent)
+    } catch (error) {
+      for (const stream of [ends.stdin, ends.stdout, ends.stderr]) stream?.destroy()
+      throw error
+    } finally {
+      ends.release()
+    }
+  }
+
+  /** The terminal must exist before the program that uses it, in the process that it belongs to. */
+  async #enterWithTerminal(how: Enter): Promise<Process> {
+    const fork = planCommand(this.plan, how.command).fork
+    const birth = this.#init.conceive()
+    await this.#bear(birth, fork, how)
+    const { user } = this.plan.settings
+    const open = openTerminal(birth.agent, { ...limitsOf(how), ...(how.size ? { size: how.size } : {}), owner: user })
+    const { master, slave } = await this.#orClose(open, birth.agent)
+    const stream = terminalStream(master)
+    const { command } = planCommand(this.plan, { ...how.command, terminal: slave })
+    try {
+      const streams = { stdin: stream, stdout: stream, stderr: null, terminal: master }
+      return await this.#orClose(birth.agent.become(command, streams, limitsOf(how)), birth.agent)
+    } catch (error) {
+      stream.destroy()
+      throw error
+    }
+  }
+
+  async #bear(birth: ReturnType<Agent['conceive']>, fork: ReturnType<typeof planCommand>['fork'], options: CallOptions): Promise<void> {
+    try {
+      birth.born(await this.#init.run(fork.program, { ...limitsOf(options), descriptors: [birth.socket] }), fork.pid)
+    } catch (error) {
+      birth.fail(error)
+      throw error
+    }
+  }
+
+  /** A child that became no command is of no use. */
+  async #orClose<T>(work: Promise<T>, child: Agent): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      child.kill('SIGKILL')
+      await child.close()
+      throw error
+    }
+  }
+
+  /** Sends a signal to every process in it but the first (kill(2) with -1 from PID 1). */
+  async killAll(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const p = program()
+    p.tolerate('ESRCH').kill(-1, signal)
+    await this.#init.run(p)
+  }
+
+  /** Sends a signal to a process group of it, by the number it has inside. */
+  async killGroup(pid: number, signal: string): Promise<void> {
+    const p = program()
+    p.tolerate('ESRCH').kill(-pid, signal as never)
+    await this.#init.run(p)
+  }
+
+  /** What its groups have counted so far; only what this host counts. */
+  counted(): Usage {
+    const parts = this.plan.cgroups.readings.map(({ path, format }): Usage => {
+      try {
+        return parseReading(format, readFileSync(path, 'utf8'))
+      } catch {
+        // A file that this kernel does not have, or that went with its group: not counted.
+        return {}
+      }
+    })
+    return mergeUsage(parts)
+  }
+
+  /** Ends everything in it and removes what it has on the host; resolves when nothing is left. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#init.close()
+    await leave(this.#root, this.plan, this.#key)
+  }
+}
+
+const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
+  ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  ...(signal ? { signal } : {}),
+})

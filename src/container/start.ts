@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { SyscallError } from '../base/errors.ts'
+import type { IdRow } from '../features/users/id-map.ts'
+import type { HostFacts } from '../host/facts.ts'
+import type { CallOptions } from '../linux/call-options.ts'
+import type { HostProgram } from '../plan/host-program.ts'
+import type { SandboxPlan } from '../plan/plan-sandbox.ts'
+import type { Agent, Birth } from '../process/agent.ts'
+import type { ProgramResult } from '../program/result.ts'
+import { Container } from './container.ts'
+import { leave } from './leave.ts'
+
+let nextKey = 1
+
+/**
+ * Carries out a plan: makes the sandbox that it describes, or nothing. Whatever fails, all that was made is undone, and the first
+ * error is the one that is thrown; what fails in the undoing is attached to it.
+ * @throws SyscallError (with step and reason), AgentError, TimeoutError, the signal's reason
+ */
+export async function startContainer(root: Agent, plan: SandboxPlan, facts: HostFacts, options?: CallOptions): Promise<Container> {
+  const key = nextKey++
+  // Registered before anything is made: it also runs when this process is killed in the middle.
+  if (plan.leave) root.onEnd(key, plan.leave)
+  const owners: number[] = []
+  try {
+    for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner, options))
+    const init = await makeInit(root, plan, facts, owners, options)
+    return new Container(root, init, plan, key)
+  } catch (error) {
+    await leave(root, plan, key, error)
+    throw error
+  } finally {
+    owners.forEach((descriptor) => closeSync(descriptor))
+  }
+}
+
+async function makeOwnerMap(root: Agent, owner: HostProgram, options?: CallOptions): Promise<number> {
+  const birth = root.conceive()
+  const result = await bear(root, birth, owner, [], options)
+  const userns = result.descriptors[1] as number
+  await birth.agent.close()
+  return userns
+}
+
+async function makeInit(
+  root: Agent,
+  plan: SandboxPlan,
+  facts: HostFacts,
+  owners: readonly number[],
+  options?: CallOptions,
+): Promise<Agent> {
+  const birth = root.conceive()
+  // Without trees of the host's the child's orders can wait in its socket before it exists: one way instead of two.
+  const early = plan.trees === 0 ? quietly(birth.agent.run(plan.init, options)) : undefined
+  const made = await bear(root, birth, plan.host, owners, options)
+  const rest = made.descriptors.slice(1)
+  try {
+    if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.pid, plan, facts)
+    if (plan.map.writer === 'newuidmap') closeSync(rest.shift() as number)
+    await (early ?? birth.agent.run(plan.init, { ...options, descriptors: rest }))
+    return birth.agent
+  } catch (error) {
+    birth.agent.kill('SIGKILL')
+    await birth.agent.close()
+    throw error
+  } finally {
+    rest.forEach((descriptor) => closeSync(descriptor))
+  }
+}
+
+/** Runs a program that makes a child; when it fails, waits until a child that was made all the same is gone. */
+async function bear(
+  root: Agent,
+  birth: Birth,
+  { program, pid }: HostProgram,
+  more: readonly number[],
+  options?: CallOptions,
+): Promise<ProgramResult> {
+  let result: ProgramResult
+  try {
+    result = await root.attempt(program, { ...options, descriptors: [birth.socket, ...more] })
+  } catch (error) {
+    birth.fail(error)
+    throw error
+  }
+  if (result.failure) {
+    const error = new SyscallError(result.failure)
+    birth.fail(error)
+    await birth.stillborn(result, pid)
+    throw error
+  }
+  birth.born(result, pid)
+  return result
+}
+
+const run = promisify(execFile)
+
+/** newuidmap(1) and newgidmap(1) are set-uid root: they check the ranges against /etc/subuid and write maps that we may not. */
+async function writeMapsByHelper(pid: number, plan: SandboxPlan, facts: HostFacts): Promise<void> {
+  const words = (rows: readonly IdRow[]) => rows.flatMap(({ inside, outside, count }) => [inside, outside, count]).map(String)
+  await run(facts.subordinate.newuidmap as string, [String(pid), ...words(plan.map.uids)])
+  await run(facts.subordinate.newgidmap as string, [String(pid), ...words(plan.map.gids)])
+}
+
+/** A promise whose failure is looked at later. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,34 @@
+import { InvalidInputError } from '../base/errors.ts'
+import type { Param } from './call.ts'
+import { type ConstantSet, nameOf } from './constant-set.ts'
+import { didYouMean } from './nearest.ts'
+import { IOCTL_BLOCK, IOCTL_NET, IOCTL_NS, IOCTL_SECCOMP, IOCTL_TTY, IOCTL_TUN } from './tables/ioctl.ts'
+
+/** The sets of ioctl(2) requests, by kind of device. */
+const SETS: readonly ConstantSet[] = [IOCTL_TTY, IOCTL_NET, IOCTL_TUN, IOCTL_BLOCK, IOCTL_NS, IOCTL_SECCOMP]
+
+function requestNumber(value: unknown, field: string): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value
+  const name = String(value)
+  for (const set of SETS) {
+    const number = Object.hasOwn(set.values, name) ? set.values[name] : undefined
+    if (typeof number === 'number') return number
+  }
+  const guess = didYouMean(
+    name,
+    SETS.flatMap((set) => Object.keys(set.values)),
+  )
+  throw new InvalidInputError(`${field} has no request ${JSON.stringify(name)}${guess}`, { field })
+}
+
+/** The request of ioctl(2): its name or number. */
+export const ioctlRequest: Param = {
+  name: 'request',
+  type: 'IoctlRequest | number',
+  encode: (value, to, call) => to.pushNumber(requestNumber(value, `${call}.request`)),
+  print(value) {
+    const number = requestNumber(value, 'request')
+    if (typeof value === 'string') return value
+    return SETS.map((set) => nameOf(set, number)).find((name) => name !== undefined) ?? `0x${number.toString(16)}`
+  },
+}

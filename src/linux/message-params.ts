@@ -1,0 +1,194 @@
+import { InvalidInputError } from '../base/errors.ts'
+import { decodeAddress, encodeAddress, printAddress, type SocketAddress } from './address.ts'
+import { quote } from './c-string.ts'
+import type { EncodedOut, Param } from './call.ts'
+import { encodeRights, rightsOffset, rightsSpace } from './control-messages.ts'
+import type { Encoder } from './encoder.ts'
+import { type Fd, Ref } from './ref.ts'
+import { IOVEC, MSGHDR } from './structs/sockets.ts'
+
+/** A message to send: its bytes, an address unless connected, and descriptors or control messages beside it. */
+export interface OutMessage {
+  readonly data: string | Uint8Array
+  readonly to?: SocketAddress
+  /** Descriptors that travel with the message (SCM_RIGHTS) */
+  readonly rights?: readonly (number | Ref<Fd>)[]
+  /** Encoded control messages, instead of `rights` */
+  readonly control?: Uint8Array
+}
+
+/** Room for a message to receive, in bytes. */
+export interface MessageRoom {
+  readonly size: number
+  /** Most descriptors that may come with it */
+  readonly rights?: number
+  /** Room for control messages, instead of `rights` */
+  readonly control?: number
+}
+
+/** A received message. Control messages are undecoded: `decodeRights` and `decodeControl` read them. */
+export interface InMessage {
+  readonly data: Uint8Array
+  readonly control: Uint8Array
+}
+
+const utf8 = new TextEncoder()
+
+/** An address and its length: two words. */
+export const address = (name = 'addr'): Param => ({
+  name,
+  type: 'SocketAddress',
+  encode(value, to, call) {
+    const bytes = encodeAddress(value as SocketAddress, `${call}.${name}`)
+    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushNumber(bytes.length)
+  },
+  print: (value) => `${printAddress(value as SocketAddress)}, ${encodeAddress(value as SocketAddress).length}`,
+})
+
+/** Room for an address, and a pointer to its length: two words. */
+export const outAddress = (name = 'addr'): Param => ({
+  name,
+  type: 'SocketAddress',
+  implied: true,
+  encode(_value, to): EncodedOut {
+    const size = 112
+    const at = to.reserve(size)
+    to.push({ kind: 'reply', value: at })
+    to.push({ kind: 'data', value: to.place(Uint8Array.of(size, 0, 0, 0)) })
+    return { at, decode: ({ reply }) => decodeAddress(reply.slice(at, at + size)) }
+  },
+  print: () => '…, [112]',
+})
+
+/** Room for a socket option of a size that the caller gives, and a pointer to that size: two words. */
+export const outOption = (name = 'optlen'): Param => ({
+  name,
+  type: 'number',
+  encode(value, to, call): EncodedOut {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 65536) {
+      throw new InvalidInputError(`${call}.${name} must be a size from 0 to 65536`, { field: `${call}.${name}` })
+    }
+    const at = to.reserve(value)
+    to.push({ kind: 'reply', value: at })
+    const length = new Uint8Array(4)
+    new DataView(length.buffer).setUint32(0, value, true)
+    to.push({ kind: 'data', value: to.place(length) })
+    return { at, decode: ({ reply }) => reply.slice(at, at + value) }
+  },
+  print: (value) => `…, [${String(value)}]`,
+})
+
+/** A socket option: a 32-bit number, bytes or text, and its size: two words. */
+export const option = (name = 'optval'): Param => ({
+  name,
+  type: 'number | string | Uint8Array',
+  ref: 'Fd',
+  encode(value, to, call) {
+    const bytes = optionBytes(value, `${call}.${name}`)
+    const at = to.place(bytes)
+    if (value instanceof Ref) to.relocate(at, to.wordOf(value), 4)
+    to.push({ kind: 'data', value: at })
+    to.pushNumber(bytes.length)
+  },
+  print: (value) =>
+    value instanceof Ref || typeof value === 'number'
+      ? `[${value instanceof Ref ? value.label : value}], 4`
+      : `${quote(value as string | Uint8Array)}, ${optionBytes(value, name).length}`,
+})
+
+function optionBytes(value: unknown, where: string): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  if (typeof value === 'string') return utf8.encode(value)
+  const bytes = new Uint8Array(4)
+  if (value instanceof Ref) return bytes
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    throw new InvalidInputError(`${where} must be a number, text or bytes`, { field: where })
+  }
+  new DataView(bytes.buffer).setInt32(0, value, true)
+  return bytes
+}
+
+/** A message to send: the address of its msghdr, one word. */
+export const outMessage = (name = 'msg'): Param => ({
+  name,
+  type: 'OutMessage',
+  encode(value, to, call) {
+    const where = `${call}.${name}`
+    if (typeof value !== 'object' || value === null || !('data' in value)) {
+      throw new InvalidInputError(`${where} must be an object with data`, { field: where })
+    }
+    const message = value as OutMessage
+    const data = typeof message.data === 'string' ? utf8.encode(message.data) : message.data
+    const at = MSGHDR.encode(
+      {
+        msg_iov: [{ iov_base: data }],
+        ...(message.to === undefined ? {} : { msg_name: encodeAddress(message.to, `${where}.to`) }),
+        ...(message.control === undefined ? {} : { msg_control: message.control }),
+      },
+      to,
+      where,
+    )
+    if (message.rights?.length) attachRights(at, message.rights, to)
+    to.push({ kind: 'data', value: at })
+  },
+  print: (value) => printMessage(value as OutMessage),
+})
+
+function attachRights(header: number, rights: readonly (number | Ref<Fd>)[], to: Encoder): void {
+  const block = encodeRights(rights.map((fd) => (fd instanceof Ref ? -1 : fd)))
+  const control = to.place(block)
+  rights.forEach((fd, i) => {
+    if (fd instanceof Ref) to.relocate(control + rightsOffset(i), to.wordOf(fd), 4)
+  })
+  to.relocate(header + MSGHDR.offset('msg_control'), { kind: 'data', value: control }, 8)
+  to.relocate(header + MSGHDR.offset('msg_controllen'), { kind: 'immediate', value: block.length }, 8)
+}
+
+function printMessage(message: OutMessage): string {
+  const data = typeof message.data === 'string' ? utf8.encode(message.data) : message.data
+  const to = message.to === undefined ? 'NULL, msg_namelen=0' : printAddress(message.to)
+  const rights = message.rights?.map(String).join(', ')
+  const control =
+    rights === undefined ? '' : `, msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[${rights}]}]`
+  return `{msg_name=${to}, msg_iov=[{iov_base=${quote(data)}, iov_len=${data.length}}], msg_iovlen=1${control}, msg_flags=0}`
+}
+
+/** Room for a message: the address of its msghdr, one word. */
+export const inMessage = (name = 'msg'): Param => ({
+  name,
+  type: 'MessageRoom',
+  encode(value, to, call): EncodedOut {
+    const where = `${call}.${name}`
+    const { size, rights = 0, control = rights ? rightsSpace(rights) : 0 } = room(value, where)
+    const at = to.reserve(size)
+    const controlAt = to.reserve(control)
+    const iov = to.place(IOVEC.pack({ iov_len: size }))
+    to.relocate(iov, { kind: 'reply', value: at }, 8)
+    const header = to.place(MSGHDR.pack({ msg_iovlen: 1, msg_controllen: control }))
+    to.relocate(header + MSGHDR.offset('msg_iov'), { kind: 'data', value: iov }, 8)
+    if (control) to.relocate(header + MSGHDR.offset('msg_control'), { kind: 'reply', value: controlAt }, 8)
+    to.push({ kind: 'data', value: header })
+    return {
+      at,
+      decode: ({ result, reply }): InMessage => ({
+        data: reply.slice(at, at + Math.min(size, Number(result))),
+        control: reply.slice(controlAt, controlAt + control),
+      }),
+    }
+  },
+  print: (value) => `{msg_iov=[{iov_base=…, iov_len=${(value as MessageRoom).size}}], msg_iovlen=1}`,
+})
+
+function room(value: unknown, where: string): MessageRoom {
+  const given = value as MessageRoom | null
+  const isSize = (n: unknown): boolean => typeof n === 'number' && Number.isInteger(n) && n >= 0 && n <= 8 * 1024 * 1024
+  if (
+    typeof given === 'object' &&
+    given !== null &&
+    [given.size, given.rights ?? 0, given.control ?? 0].every(isSize)
+  ) {
+    return given
+  }
+  throw new InvalidInputError(`${where} must be an object with size, and rights or control, in bytes`, { field: where })
+}

@@ -1,0 +1,50 @@
+import type { Exit } from './exit.ts'
+import { Child } from './process.ts'
+
+/** Ends that nobody claimed yet are kept for so many processes: orphans that were reaped fill the rest. */
+const KEPT = 1024
+
+/**
+ * The children of one process. The end of a child may be read from the socket together with the reply that tells its pid, and
+ * before anybody has seen that reply: such ends are kept, with their position, so that a recycled pid is never mistaken.
+ */
+export class Children {
+  readonly #alive = new Map<number, Child>()
+  readonly #unclaimed = new Map<number, { readonly exit: Exit; readonly sequence: number }>()
+
+  get size(): number {
+    return this.#alive.size
+  }
+
+  /** Takes on the child that the reply at `sequence` told about. */
+  adopt(pid: number, pidfd: number, sequence: number): Child {
+    const child = new Child(pid, pidfd)
+    const end = this.#unclaimed.get(pid)
+    if (end && end.sequence > sequence) {
+      this.#unclaimed.delete(pid)
+      child.ended(end.exit)
+    } else {
+      this.#alive.set(pid, child)
+    }
+    return child
+  }
+
+  ended(pid: number, exit: Exit, sequence: number): void {
+    const child = this.#alive.get(pid)
+    if (child) {
+      this.#alive.delete(pid)
+      child.ended(exit)
+      return
+    }
+    this.#unclaimed.delete(pid)
+    this.#unclaimed.set(pid, { exit, sequence })
+    const [oldest] = this.#unclaimed.keys()
+    if (this.#unclaimed.size > KEPT && oldest !== undefined) this.#unclaimed.delete(oldest)
+  }
+
+  /** The process that reported them is gone. */
+  lost(exit: Exit): void {
+    for (const child of this.#alive.values()) child.ended(exit)
+    this.#alive.clear()
+  }
+}

@@ -1,0 +1,153 @@
+import { InvalidInputError } from '../base/errors.ts'
+import type { NotApplied } from '../features/cgroups/find-refusal.ts'
+import { parseDuration } from '../features/limits/parse-size.ts'
+import type { Container } from '../container/container.ts'
+import { startContainer } from '../container/start.ts'
+import type { HostFacts } from '../host/facts.ts'
+import { readHostFacts } from '../host/probe.ts'
+import type { CommandSettings } from '../plan/command-program.ts'
+import { planSandbox } from '../plan/plan-sandbox.ts'
+import { Agent } from '../process/agent.ts'
+import type { Stdio } from '../process/stdio.ts'
+import type { TerminalSize } from '../process/terminal.ts'
+import { Command } from './command.ts'
+import type { RunOptions, SandboxOptions } from './options.ts'
+import { parseOptions } from './parse-options.ts'
+import type { RunResult } from './result.ts'
+
+/** What can be said about a command that the caller talks to. */
+export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'> {
+  /** Standard streams; default: pipes. `pty`: a terminal of its own */
+  readonly stdio?: Stdio | 'pty'
+  /** Size of the terminal; default 80 x 24 */
+  readonly size?: TerminalSize
+}
+
+/**
+ * A room of its own for commands: namespaces, limits, a root file system, and a first process that reaps. Commands start in it,
+ * several at a time; closing it ends them and leaves nothing behind.
+ */
+export class Sandbox implements AsyncDisposable {
+  readonly #container: Container
+  readonly #options: SandboxOptions
+  #running = 0
+
+  private constructor(container: Container, options: SandboxOptions) {
+    this.#container = container
+    this.#options = options
+  }
+
+  /**
+   * Makes a sandbox.
+   * @throws InvalidInputError naming the option, UnsupportedError naming what this host lacks, SyscallError naming the step
+   * @example
+   * await using box = await Sandbox.create({ memory: '256M', pids: 64, cpus: 1 })
+   * const { stdout } = await box.run('echo', ['hello'])
+   */
+  static async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const settings = parseOptions(options)
+    const root = await rootAgent()
+    const facts = hostFacts()
+    const plan = planSandbox(settings, facts)
+    const container = await startContainer(root, plan, facts, options.signal ? { signal: options.signal } : {})
+    return new Sandbox(container, options)
+  }
+
+  /** Name of the sandbox on this host, also of its groups */
+  get id(): string {
+    return this.#container.plan.settings.id
+  }
+
+  /** PID of its first process on the host */
+  get pid(): number {
+    return this.#container.pid
+  }
+
+  /** Limits that this host cannot enforce, with the reason and what stands in for them */
+  get notApplied(): readonly NotApplied[] {
+    return this.#container.plan.notApplied
+  }
+
+  /**
+   * Runs a command and waits for its end. How it ended is the result, not an error.
+   * @param command a path, or a name that is looked up in the sandbox's PATH
+   * @throws SyscallError ENOENT or EACCES when there is no such command, CommandError when `throwOnError` is set
+   */
+  async run(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
+    const { stdin, throwOnError, ...rest } = options
+    const spawned = await this.spawn(command, args, { ...rest, stdio: [stdin === undefined ? 'null' : 'pipe', 'pipe', 'pipe'] })
+    return spawned.collect({ ...(stdin === undefined ? {} : { stdin }), throwOnError: throwOnError ?? false })
+  }
+
+  /** Starts a command and leaves its streams to the caller. @throws SyscallError, StateError, InvalidInputError */
+  async spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Command> {
+    if (options.signal?.aborted) throw options.signal.reason
+    const { stdio = 'pipe', size } = options
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
+    const started = performance.now()
+    const before = this.#container.counted().oomKills ?? 0
+    const process = await this.#container.enter({ command: this.#command(command, args, options), stdio, ...(size ? { size } : {}) })
+    this.#running++
+    void process.exited.then(() => this.#running--)
+    return new Command(process, {
+      name: command,
+      container: this.#container,
+      started,
+      oomKillsBefore: before,
+      isAlone: () => this.#running === 1,
+      ...(timeoutMs === undefined ? {} : { timeoutMs: parseDuration(timeoutMs, 'timeoutMs') }),
+      ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
+      ...(options.outputLimitBytes === undefined ? {} : { outputLimitBytes: options.outputLimitBytes }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
+  }
+
+  #command(path: string, args: readonly string[], options: SpawnOptions): CommandSettings {
+    const { plan } = this.#container
+    if (typeof path !== 'string' || path === '') throw new InvalidInputError('command is empty: give a path or a name', { field: 'command' })
+    return {
+      path,
+      argv: [path, ...args],
+      env: { ...plan.settings.env, ...options.env },
+      workdir: options.cwd ?? plan.settings.workdir,
+      rlimits: plan.rlimits,
+    }
+  }
+
+  /** Ends every command in it and removes all that it has on this host. Idempotent. */
+  close(): Promise<void> {
+    return this.#container.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+let root: Promise<Agent> | undefined
+
+/** One root agent serves all sandboxes of this process: it costs nothing while idle and ends with it. */
+function rootAgent(): Promise<Agent> {
+  root ??= startRoot()
+  return root
+}
+
+async function startRoot(): Promise<Agent> {
+  const forget = () => (root = undefined)
+  try {
+    const agent = await Agent.start()
+    void agent.exited.then(forget)
+    return agent
+  } catch (error) {
+    forget()
+    throw error
+  }
+}
+
+let facts: HostFacts | undefined
+
+/** Read once: what a machine can do does not change while a process runs. */
+function hostFacts(): HostFacts {
+  facts ??= readHostFacts()
+  return facts
+}
