@@ -20,9 +20,13 @@ enum { WAIT_PIDFD = 3 };
 const char *uv_err_name(int error);
 const char *uv_strerror(int error);
 
+/* Knows every errno, which libuv does not (ENOEXEC); glibc from 2.32 on has it, musl has not. */
+extern const char *strerrorname_np(int error) __attribute__((weak));
+
 napi_value throw_errno(napi_env env, const char *call, int error) {
   napi_value message, code, object, text;
-  napi_create_string_utf8(env, uv_err_name(-error), NAPI_AUTO_LENGTH, &code);
+  const char *name = strerrorname_np != NULL ? strerrorname_np(error) : NULL;
+  napi_create_string_utf8(env, name != NULL ? name : uv_err_name(-error), NAPI_AUTO_LENGTH, &code);
   napi_create_string_utf8(env, uv_strerror(-error), NAPI_AUTO_LENGTH, &message);
   napi_create_error(env, code, message, &object);
   napi_create_string_utf8(env, call, NAPI_AUTO_LENGTH, &text);

@@ -63,6 +63,11 @@ static int get_image(const char *path, const char **call) {
   return result;
 }
 
+/* Node unloads an addon with the last environment that uses it, which may be a worker. */
+__attribute__((destructor)) static void drop_image(void) {
+  if (image >= 0) close(image);
+}
+
 /* vfork(2): the child borrows this memory until it execs, so the size of Node's heap does not count. */
 static pid_t launch(int program, int control, volatile int *error) {
   char *const argv[] = {"carrel-agent", NULL};

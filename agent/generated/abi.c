@@ -801,35 +801,15 @@ extern char missing_ENOTSUP;
 #elif ABI_PART == 6 /* fcntl.h */
 #include <fcntl.h>
 #include <stddef.h>
-#ifdef FD_CLOEXEC
-_Static_assert((unsigned)(FD_CLOEXEC) == (unsigned)1u, "FD_CLOEXEC");
-#else
-extern char missing_FD_CLOEXEC;
-#endif
-#ifdef SPLICE_F_MOVE
-_Static_assert((unsigned)(SPLICE_F_MOVE) == (unsigned)1u, "SPLICE_F_MOVE");
-#else
-extern char missing_SPLICE_F_MOVE;
-#endif
-#ifdef SPLICE_F_NONBLOCK
-_Static_assert((unsigned)(SPLICE_F_NONBLOCK) == (unsigned)2u, "SPLICE_F_NONBLOCK");
-#else
-extern char missing_SPLICE_F_NONBLOCK;
-#endif
-#ifdef SPLICE_F_MORE
-_Static_assert((unsigned)(SPLICE_F_MORE) == (unsigned)4u, "SPLICE_F_MORE");
-#else
-extern char missing_SPLICE_F_MORE;
-#endif
-#ifdef SPLICE_F_GIFT
-_Static_assert((unsigned)(SPLICE_F_GIFT) == (unsigned)8u, "SPLICE_F_GIFT");
-#else
-extern char missing_SPLICE_F_GIFT;
-#endif
 #ifdef O_CLOEXEC
 _Static_assert((unsigned)(O_CLOEXEC) == (unsigned)524288u, "O_CLOEXEC");
 #else
 extern char missing_O_CLOEXEC;
+#endif
+#ifdef FD_CLOEXEC
+_Static_assert((unsigned)(FD_CLOEXEC) == (unsigned)1u, "FD_CLOEXEC");
+#else
+extern char missing_FD_CLOEXEC;
 #endif
 #ifdef O_RDONLY
 _Static_assert((unsigned)(O_RDONLY) == (unsigned)0u, "O_RDONLY");
@@ -946,6 +926,26 @@ extern char missing_O_NDELAY;
 _Static_assert((unsigned)(FASYNC) == (unsigned)8192u, "FASYNC");
 #else
 extern char missing_FASYNC;
+#endif
+#ifdef SPLICE_F_MOVE
+_Static_assert((unsigned)(SPLICE_F_MOVE) == (unsigned)1u, "SPLICE_F_MOVE");
+#else
+extern char missing_SPLICE_F_MOVE;
+#endif
+#ifdef SPLICE_F_NONBLOCK
+_Static_assert((unsigned)(SPLICE_F_NONBLOCK) == (unsigned)2u, "SPLICE_F_NONBLOCK");
+#else
+extern char missing_SPLICE_F_NONBLOCK;
+#endif
+#ifdef SPLICE_F_MORE
+_Static_assert((unsigned)(SPLICE_F_MORE) == (unsigned)4u, "SPLICE_F_MORE");
+#else
+extern char missing_SPLICE_F_MORE;
+#endif
+#ifdef SPLICE_F_GIFT
+_Static_assert((unsigned)(SPLICE_F_GIFT) == (unsigned)8u, "SPLICE_F_GIFT");
+#else
+extern char missing_SPLICE_F_GIFT;
 #endif
 #if defined(__x86_64__)
 _Static_assert(sizeof(struct file_handle) == 8, "file_handle");
@@ -1565,6 +1565,56 @@ extern char missing_FALLOC_FL_UNSHARE_RANGE;
 #elif ABI_PART == 13 /* linux/fcntl.h */
 #include <linux/fcntl.h>
 #include <stddef.h>
+#ifdef AT_SYMLINK_NOFOLLOW
+_Static_assert((unsigned)(AT_SYMLINK_NOFOLLOW) == (unsigned)256u, "AT_SYMLINK_NOFOLLOW");
+#else
+extern char missing_AT_SYMLINK_NOFOLLOW;
+#endif
+#ifdef AT_REMOVEDIR
+_Static_assert((unsigned)(AT_REMOVEDIR) == (unsigned)512u, "AT_REMOVEDIR");
+#else
+extern char missing_AT_REMOVEDIR;
+#endif
+#ifdef AT_SYMLINK_FOLLOW
+_Static_assert((unsigned)(AT_SYMLINK_FOLLOW) == (unsigned)1024u, "AT_SYMLINK_FOLLOW");
+#else
+extern char missing_AT_SYMLINK_FOLLOW;
+#endif
+#ifdef AT_NO_AUTOMOUNT
+_Static_assert((unsigned)(AT_NO_AUTOMOUNT) == (unsigned)2048u, "AT_NO_AUTOMOUNT");
+#else
+extern char missing_AT_NO_AUTOMOUNT;
+#endif
+#ifdef AT_EMPTY_PATH
+_Static_assert((unsigned)(AT_EMPTY_PATH) == (unsigned)4096u, "AT_EMPTY_PATH");
+#else
+extern char missing_AT_EMPTY_PATH;
+#endif
+#ifdef AT_STATX_FORCE_SYNC
+_Static_assert((unsigned)(AT_STATX_FORCE_SYNC) == (unsigned)8192u, "AT_STATX_FORCE_SYNC");
+#else
+extern char missing_AT_STATX_FORCE_SYNC;
+#endif
+#ifdef AT_STATX_DONT_SYNC
+_Static_assert((unsigned)(AT_STATX_DONT_SYNC) == (unsigned)16384u, "AT_STATX_DONT_SYNC");
+#else
+extern char missing_AT_STATX_DONT_SYNC;
+#endif
+#ifdef AT_RECURSIVE
+_Static_assert((unsigned)(AT_RECURSIVE) == (unsigned)32768u, "AT_RECURSIVE");
+#else
+extern char missing_AT_RECURSIVE;
+#endif
+#ifdef AT_EACCESS
+_Static_assert((unsigned)(AT_EACCESS) == (unsigned)512u, "AT_EACCESS");
+#else
+extern char missing_AT_EACCESS;
+#endif
+#ifdef AT_STATX_SYNC_AS_STAT
+_Static_assert((unsigned)(AT_STATX_SYNC_AS_STAT) == (unsigned)0u, "AT_STATX_SYNC_AS_STAT");
+#else
+extern char missing_AT_STATX_SYNC_AS_STAT;
+#endif
 #ifdef F_DUPFD
 _Static_assert((unsigned)(F_DUPFD) == (unsigned)0u, "F_DUPFD");
 #else
@@ -1730,6 +1780,21 @@ _Static_assert((unsigned)(F_CREATED_QUERY) == (unsigned)1028u, "F_CREATED_QUERY"
 #else
 extern char missing_F_CREATED_QUERY;
 #endif
+#ifdef F_RDLCK
+_Static_assert((unsigned)(F_RDLCK) == (unsigned)0u, "F_RDLCK");
+#else
+extern char missing_F_RDLCK;
+#endif
+#ifdef F_WRLCK
+_Static_assert((unsigned)(F_WRLCK) == (unsigned)1u, "F_WRLCK");
+#else
+extern char missing_F_WRLCK;
+#endif
+#ifdef F_UNLCK
+_Static_assert((unsigned)(F_UNLCK) == (unsigned)2u, "F_UNLCK");
+#else
+extern char missing_F_UNLCK;
+#endif
 #ifdef F_SEAL_SEAL
 _Static_assert((unsigned)(F_SEAL_SEAL) == (unsigned)1u, "F_SEAL_SEAL");
 #else
@@ -1759,71 +1824,6 @@ extern char missing_F_SEAL_FUTURE_WRITE;
 _Static_assert((unsigned)(F_SEAL_EXEC) == (unsigned)32u, "F_SEAL_EXEC");
 #else
 extern char missing_F_SEAL_EXEC;
-#endif
-#ifdef AT_SYMLINK_NOFOLLOW
-_Static_assert((unsigned)(AT_SYMLINK_NOFOLLOW) == (unsigned)256u, "AT_SYMLINK_NOFOLLOW");
-#else
-extern char missing_AT_SYMLINK_NOFOLLOW;
-#endif
-#ifdef AT_REMOVEDIR
-_Static_assert((unsigned)(AT_REMOVEDIR) == (unsigned)512u, "AT_REMOVEDIR");
-#else
-extern char missing_AT_REMOVEDIR;
-#endif
-#ifdef AT_SYMLINK_FOLLOW
-_Static_assert((unsigned)(AT_SYMLINK_FOLLOW) == (unsigned)1024u, "AT_SYMLINK_FOLLOW");
-#else
-extern char missing_AT_SYMLINK_FOLLOW;
-#endif
-#ifdef AT_NO_AUTOMOUNT
-_Static_assert((unsigned)(AT_NO_AUTOMOUNT) == (unsigned)2048u, "AT_NO_AUTOMOUNT");
-#else
-extern char missing_AT_NO_AUTOMOUNT;
-#endif
-#ifdef AT_EMPTY_PATH
-_Static_assert((unsigned)(AT_EMPTY_PATH) == (unsigned)4096u, "AT_EMPTY_PATH");
-#else
-extern char missing_AT_EMPTY_PATH;
-#endif
-#ifdef AT_STATX_FORCE_SYNC
-_Static_assert((unsigned)(AT_STATX_FORCE_SYNC) == (unsigned)8192u, "AT_STATX_FORCE_SYNC");
-#else
-extern char missing_AT_STATX_FORCE_SYNC;
-#endif
-#ifdef AT_STATX_DONT_SYNC
-_Static_assert((unsigned)(AT_STATX_DONT_SYNC) == (unsigned)16384u, "AT_STATX_DONT_SYNC");
-#else
-extern char missing_AT_STATX_DONT_SYNC;
-#endif
-#ifdef AT_RECURSIVE
-_Static_assert((unsigned)(AT_RECURSIVE) == (unsigned)32768u, "AT_RECURSIVE");
-#else
-extern char missing_AT_RECURSIVE;
-#endif
-#ifdef AT_EACCESS
-_Static_assert((unsigned)(AT_EACCESS) == (unsigned)512u, "AT_EACCESS");
-#else
-extern char missing_AT_EACCESS;
-#endif
-#ifdef AT_STATX_SYNC_AS_STAT
-_Static_assert((unsigned)(AT_STATX_SYNC_AS_STAT) == (unsigned)0u, "AT_STATX_SYNC_AS_STAT");
-#else
-extern char missing_AT_STATX_SYNC_AS_STAT;
-#endif
-#ifdef F_RDLCK
-_Static_assert((unsigned)(F_RDLCK) == (unsigned)0u, "F_RDLCK");
-#else
-extern char missing_F_RDLCK;
-#endif
-#ifdef F_WRLCK
-_Static_assert((unsigned)(F_WRLCK) == (unsigned)1u, "F_WRLCK");
-#else
-extern char missing_F_WRLCK;
-#endif
-#ifdef F_UNLCK
-_Static_assert((unsigned)(F_UNLCK) == (unsigned)2u, "F_UNLCK");
-#else
-extern char missing_F_UNLCK;
 #endif
 #if defined(__x86_64__)
 _Static_assert(sizeof(struct flock) == 32, "flock");
@@ -2381,71 +2381,6 @@ _Static_assert(offsetof(struct ifreq, ifr_flags) == 16, "ifreq_tun.ifr_flags");
 #include <sys/ioctl.h>
 #include <linux/if_tun.h>
 #include <stddef.h>
-#ifdef IFF_TUN
-_Static_assert((unsigned)(IFF_TUN) == (unsigned)1u, "IFF_TUN");
-#else
-extern char missing_IFF_TUN;
-#endif
-#ifdef IFF_TAP
-_Static_assert((unsigned)(IFF_TAP) == (unsigned)2u, "IFF_TAP");
-#else
-extern char missing_IFF_TAP;
-#endif
-#ifdef IFF_NAPI
-_Static_assert((unsigned)(IFF_NAPI) == (unsigned)16u, "IFF_NAPI");
-#else
-extern char missing_IFF_NAPI;
-#endif
-#ifdef IFF_NAPI_FRAGS
-_Static_assert((unsigned)(IFF_NAPI_FRAGS) == (unsigned)32u, "IFF_NAPI_FRAGS");
-#else
-extern char missing_IFF_NAPI_FRAGS;
-#endif
-#ifdef IFF_NO_CARRIER
-_Static_assert((unsigned)(IFF_NO_CARRIER) == (unsigned)64u, "IFF_NO_CARRIER");
-#else
-extern char missing_IFF_NO_CARRIER;
-#endif
-#ifdef IFF_NO_PI
-_Static_assert((unsigned)(IFF_NO_PI) == (unsigned)4096u, "IFF_NO_PI");
-#else
-extern char missing_IFF_NO_PI;
-#endif
-#ifdef IFF_VNET_HDR
-_Static_assert((unsigned)(IFF_VNET_HDR) == (unsigned)16384u, "IFF_VNET_HDR");
-#else
-extern char missing_IFF_VNET_HDR;
-#endif
-#ifdef IFF_TUN_EXCL
-_Static_assert((unsigned)(IFF_TUN_EXCL) == (unsigned)32768u, "IFF_TUN_EXCL");
-#else
-extern char missing_IFF_TUN_EXCL;
-#endif
-#ifdef IFF_MULTI_QUEUE
-_Static_assert((unsigned)(IFF_MULTI_QUEUE) == (unsigned)256u, "IFF_MULTI_QUEUE");
-#else
-extern char missing_IFF_MULTI_QUEUE;
-#endif
-#ifdef IFF_ATTACH_QUEUE
-_Static_assert((unsigned)(IFF_ATTACH_QUEUE) == (unsigned)512u, "IFF_ATTACH_QUEUE");
-#else
-extern char missing_IFF_ATTACH_QUEUE;
-#endif
-#ifdef IFF_DETACH_QUEUE
-_Static_assert((unsigned)(IFF_DETACH_QUEUE) == (unsigned)1024u, "IFF_DETACH_QUEUE");
-#else
-extern char missing_IFF_DETACH_QUEUE;
-#endif
-#ifdef IFF_PERSIST
-_Static_assert((unsigned)(IFF_PERSIST) == (unsigned)2048u, "IFF_PERSIST");
-#else
-extern char missing_IFF_PERSIST;
-#endif
-#ifdef IFF_NOFILTER
-_Static_assert((unsigned)(IFF_NOFILTER) == (unsigned)4096u, "IFF_NOFILTER");
-#else
-extern char missing_IFF_NOFILTER;
-#endif
 #ifdef TUNSETNOCSUM
 _Static_assert((unsigned)(TUNSETNOCSUM) == (unsigned)1074025672ull, "TUNSETNOCSUM");
 #else
@@ -2575,6 +2510,71 @@ extern char missing_TUNSETCARRIER;
 _Static_assert((unsigned)(TUNGETDEVNETNS) == (unsigned)21731u, "TUNGETDEVNETNS");
 #else
 extern char missing_TUNGETDEVNETNS;
+#endif
+#ifdef IFF_TUN
+_Static_assert((unsigned)(IFF_TUN) == (unsigned)1u, "IFF_TUN");
+#else
+extern char missing_IFF_TUN;
+#endif
+#ifdef IFF_TAP
+_Static_assert((unsigned)(IFF_TAP) == (unsigned)2u, "IFF_TAP");
+#else
+extern char missing_IFF_TAP;
+#endif
+#ifdef IFF_NAPI
+_Static_assert((unsigned)(IFF_NAPI) == (unsigned)16u, "IFF_NAPI");
+#else
+extern char missing_IFF_NAPI;
+#endif
+#ifdef IFF_NAPI_FRAGS
+_Static_assert((unsigned)(IFF_NAPI_FRAGS) == (unsigned)32u, "IFF_NAPI_FRAGS");
+#else
+extern char missing_IFF_NAPI_FRAGS;
+#endif
+#ifdef IFF_NO_CARRIER
+_Static_assert((unsigned)(IFF_NO_CARRIER) == (unsigned)64u, "IFF_NO_CARRIER");
+#else
+extern char missing_IFF_NO_CARRIER;
+#endif
+#ifdef IFF_NO_PI
+_Static_assert((unsigned)(IFF_NO_PI) == (unsigned)4096u, "IFF_NO_PI");
+#else
+extern char missing_IFF_NO_PI;
+#endif
+#ifdef IFF_VNET_HDR
+_Static_assert((unsigned)(IFF_VNET_HDR) == (unsigned)16384u, "IFF_VNET_HDR");
+#else
+extern char missing_IFF_VNET_HDR;
+#endif
+#ifdef IFF_TUN_EXCL
+_Static_assert((unsigned)(IFF_TUN_EXCL) == (unsigned)32768u, "IFF_TUN_EXCL");
+#else
+extern char missing_IFF_TUN_EXCL;
+#endif
+#ifdef IFF_MULTI_QUEUE
+_Static_assert((unsigned)(IFF_MULTI_QUEUE) == (unsigned)256u, "IFF_MULTI_QUEUE");
+#else
+extern char missing_IFF_MULTI_QUEUE;
+#endif
+#ifdef IFF_ATTACH_QUEUE
+_Static_assert((unsigned)(IFF_ATTACH_QUEUE) == (unsigned)512u, "IFF_ATTACH_QUEUE");
+#else
+extern char missing_IFF_ATTACH_QUEUE;
+#endif
+#ifdef IFF_DETACH_QUEUE
+_Static_assert((unsigned)(IFF_DETACH_QUEUE) == (unsigned)1024u, "IFF_DETACH_QUEUE");
+#else
+extern char missing_IFF_DETACH_QUEUE;
+#endif
+#ifdef IFF_PERSIST
+_Static_assert((unsigned)(IFF_PERSIST) == (unsigned)2048u, "IFF_PERSIST");
+#else
+extern char missing_IFF_PERSIST;
+#endif
+#ifdef IFF_NOFILTER
+_Static_assert((unsigned)(IFF_NOFILTER) == (unsigned)4096u, "IFF_NOFILTER");
+#else
+extern char missing_IFF_NOFILTER;
 #endif
 #elif ABI_PART == 18 /* linux/in.h */
 #include <linux/in.h>
@@ -3324,6 +3324,16 @@ _Static_assert((unsigned)(FSPICK_EMPTY_PATH) == (unsigned)8u, "FSPICK_EMPTY_PATH
 #else
 extern char missing_FSPICK_EMPTY_PATH;
 #endif
+#ifdef LISTMOUNT_REVERSE
+_Static_assert((unsigned)(LISTMOUNT_REVERSE) == (unsigned)1u, "LISTMOUNT_REVERSE");
+#else
+extern char missing_LISTMOUNT_REVERSE;
+#endif
+#ifdef LSMT_ROOT
+_Static_assert((unsigned)(LSMT_ROOT) == (unsigned)-1, "LSMT_ROOT");
+#else
+extern char missing_LSMT_ROOT;
+#endif
 #ifdef MOUNT_ATTR_RDONLY
 _Static_assert((unsigned)(MOUNT_ATTR_RDONLY) == (unsigned)1u, "MOUNT_ATTR_RDONLY");
 #else
@@ -3448,16 +3458,6 @@ extern char missing_AT_EMPTY_PATH;
 _Static_assert((unsigned)(AT_RECURSIVE) == (unsigned)32768u, "AT_RECURSIVE");
 #else
 extern char missing_AT_RECURSIVE;
-#endif
-#ifdef LISTMOUNT_REVERSE
-_Static_assert((unsigned)(LISTMOUNT_REVERSE) == (unsigned)1u, "LISTMOUNT_REVERSE");
-#else
-extern char missing_LISTMOUNT_REVERSE;
-#endif
-#ifdef LSMT_ROOT
-_Static_assert((unsigned)(LSMT_ROOT) == (unsigned)-1, "LSMT_ROOT");
-#else
-extern char missing_LSMT_ROOT;
 #endif
 #ifdef STATMOUNT_SB_BASIC
 _Static_assert((unsigned)(STATMOUNT_SB_BASIC) == (unsigned)1u, "STATMOUNT_SB_BASIC");
@@ -6955,21 +6955,6 @@ _Static_assert(offsetof(struct sched_param, sched_priority) == 0, "sched_param.s
 #elif ABI_PART == 58 /* signal.h */
 #include <signal.h>
 #include <stddef.h>
-#ifdef SIG_BLOCK
-_Static_assert((unsigned)(SIG_BLOCK) == (unsigned)0u, "SIG_BLOCK");
-#else
-extern char missing_SIG_BLOCK;
-#endif
-#ifdef SIG_UNBLOCK
-_Static_assert((unsigned)(SIG_UNBLOCK) == (unsigned)1u, "SIG_UNBLOCK");
-#else
-extern char missing_SIG_UNBLOCK;
-#endif
-#ifdef SIG_SETMASK
-_Static_assert((unsigned)(SIG_SETMASK) == (unsigned)2u, "SIG_SETMASK");
-#else
-extern char missing_SIG_SETMASK;
-#endif
 #ifdef SIGHUP
 _Static_assert((unsigned)(SIGHUP) == (unsigned)1u, "SIGHUP");
 #else
@@ -7139,6 +7124,21 @@ extern char missing_SIGPWR;
 _Static_assert((unsigned)(SIGSYS) == (unsigned)31u, "SIGSYS");
 #else
 extern char missing_SIGSYS;
+#endif
+#ifdef SIG_BLOCK
+_Static_assert((unsigned)(SIG_BLOCK) == (unsigned)0u, "SIG_BLOCK");
+#else
+extern char missing_SIG_BLOCK;
+#endif
+#ifdef SIG_UNBLOCK
+_Static_assert((unsigned)(SIG_UNBLOCK) == (unsigned)1u, "SIG_UNBLOCK");
+#else
+extern char missing_SIG_UNBLOCK;
+#endif
+#ifdef SIG_SETMASK
+_Static_assert((unsigned)(SIG_SETMASK) == (unsigned)2u, "SIG_SETMASK");
+#else
+extern char missing_SIG_SETMASK;
 #endif
 #elif ABI_PART == 59 /* sys/eventfd.h */
 #include <sys/eventfd.h>

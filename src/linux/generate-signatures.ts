@@ -99,7 +99,7 @@ function programType(param: Param): string {
 const identifier = (param: Param): string => `${param.name}${param.optional ? '?' : ''}`
 
 /** The generated files of this folder, for the generator that writes or checks them all. */
-export const generated = (): readonly { readonly path: string; readonly text: string }[] => [
-  { path: 'src/linux/generated/signatures.ts', text: renderSignatures() },
-  { path: 'agent/generated/abi.c', text: renderAbi() },
+export const GENERATED: readonly { readonly path: string; readonly render: () => string }[] = [
+  { path: 'src/linux/generated/signatures.ts', render: renderSignatures },
+  { path: 'agent/generated/abi.c', render: renderAbi },
 ]

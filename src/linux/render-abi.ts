@@ -95,7 +95,7 @@ function parts(): Part[] {
     return lines
   }
   const seen = new Set<string>()
-  for (const set of Object.values(tables)) {
+  for (const [, set] of Object.entries(tables).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (!('kind' in set)) continue
     const { header, values } = set as ConstantSet
     for (const [name, value] of Object.entries(values)) {

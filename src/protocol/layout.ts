@@ -9,7 +9,11 @@ export type Layout<S extends keyof Structs> = { readonly [F in FieldNames<S>]: n
 function layoutOf<S extends keyof Structs>(name: S): Layout<S> {
   const offsets: Record<string, number> = {}
   let at = 0
-  for (const [field, type, count = 1] of STRUCTS[name] as readonly (readonly [string, keyof typeof FIELD_TYPES, number?])[]) {
+  for (const [field, type, count = 1] of STRUCTS[name] as readonly (readonly [
+    string,
+    keyof typeof FIELD_TYPES,
+    number?,
+  ])[]) {
     offsets[field] = at
     at += FIELD_TYPES[type].size * count
   }

@@ -52,6 +52,11 @@ export class Command implements AsyncDisposable {
     return this.#process.kill(signal)
   }
 
+  /** Sends a signal to it and to those of its children that stayed in its process group. */
+  killGroup(signal: string): Promise<void> {
+    return this.#watch.container.killGroup(this.pid, signal)
+  }
+
   /** Tells it the size of its terminal. @throws StateError without one */
   resize(size: { columns: number; rows: number }): void {
     this.#process.resize(size)

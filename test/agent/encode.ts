@@ -15,7 +15,11 @@ export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('h
 /** Bytes of a wire struct; fields that are not given are 0. */
 export function struct(name: StructName, values: Values = {}): Uint8Array {
   const parts: Uint8Array[] = []
-  for (const [field, type, count] of STRUCTS[name] as readonly (readonly [string, keyof typeof FIELD_TYPES, number?])[]) {
+  for (const [field, type, count] of STRUCTS[name] as readonly (readonly [
+    string,
+    keyof typeof FIELD_TYPES,
+    number?,
+  ])[]) {
     const given = values[field] ?? 0
     for (let i = 0; i < (count ?? 1); i++) {
       const value = typeof given === 'object' ? (given[i] ?? 0) : given

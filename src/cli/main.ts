@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { doctorCommand } from './doctor-command.ts'
+import { explainCommand } from './explain-command.ts'
+import { FAILED, report } from './report.ts'
+import { runCommand } from './run-command.ts'
+
+const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>
+
+/** The command line: one file per command, each answers with the exit code. */
+const cli = new Command('carrel')
+  .description(description ?? '')
+  .version(version ?? '')
+  .enablePositionalOptions()
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'carrel: ')) })
+for (const command of [runCommand, explainCommand, doctorCommand]) cli.addCommand(command.copyInheritedSettings(cli))
+
+try {
+  await cli.parseAsync()
+} catch (error) {
+  // A wrong command line is carrel's own failure, help and version are none.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : FAILED
+  else process.exitCode = report(error)
+}

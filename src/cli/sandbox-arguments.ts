@@ -1,0 +1,87 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { InvalidInputError } from '../base/errors.ts'
+import type { SandboxOptions } from '../sandbox/options.ts'
+
+/** Options that `run` and `explain` share, as commander gives them. */
+export interface SandboxArguments {
+  readonly memory?: string
+  readonly pids?: number
+  readonly cpus?: string
+  readonly tmp?: string
+  readonly rootfs?: string
+  readonly bind: readonly string[]
+  readonly env: readonly string[]
+  readonly workdir?: string
+  readonly user?: string
+  readonly hostname?: string
+  readonly net?: string
+  readonly cap: readonly string[]
+  readonly etc: readonly string[]
+  readonly rlimit: readonly string[]
+  readonly seccomp?: string
+  readonly bestEffort?: boolean
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+
+function integer(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('A whole number is wanted.')
+  return Number(text)
+}
+
+/** Adds the options that say what a sandbox is. */
+export function withSandboxOptions(command: Command): Command {
+  return command
+    .option('--memory <size>', 'memory of everything in it together, 256M (default: 1G)')
+    .option('--pids <number>', 'processes and threads at once (default: 512)', integer)
+    .option('--cpus <number>', "CPUs' worth of time, 0.5 is half of one (default: not limited)")
+    .option('--tmp <size>', 'size of its own files, /tmp and /home (default: 512M)')
+    .option('--rootfs <dir>', "directory with a root file system (default: the host's system directories, read-only)")
+    .option('--bind <src[:dst[:ro]]>', 'show a file or directory of the host; may be repeated', collect, [])
+    .option('--env <name=value>', 'set a variable, NAME alone passes on its value; may be repeated', collect, [])
+    .option('--workdir <dir>', 'working directory (default: /home/user)')
+    .option('--user <uid[:gid]>', 'who the command runs as (default: 1000:1000)')
+    .option('--hostname <name>', 'its host name (default: carrel and a number)')
+    .option('--net <none|host>', "its own network with only lo, or the host's (default: none)")
+    .option('--cap <name>', 'a capability that the command keeps in its user namespace; may be repeated', collect, [])
+    .option('--etc <name=file>', 'a file of /etc, with the content of a file of the host; may be repeated', collect, [])
+    .option('--rlimit <name=soft[:hard]>', 'a limit of each process, NOFILE=256; may be repeated', collect, [])
+    .option('--seccomp <default|unconfined>', 'the filter for system calls (default: the built-in allow-list)')
+    .option('--best-effort', 'drop a limit that this host cannot enforce, and say so, instead of refusing')
+}
+
+/** The options of the SDK that the arguments stand for. @throws InvalidInputError */
+export function toSandboxOptions(given: SandboxArguments, read: (path: string) => Uint8Array): SandboxOptions {
+  const { memory, pids, cpus, tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort } = given
+  const simple = { memory, pids, cpus, tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort }
+  return {
+    ...(Object.fromEntries(Object.entries(simple).filter(([, value]) => value !== undefined)) as SandboxOptions),
+    binds: given.bind,
+    env: Object.fromEntries(given.env.map(variable)),
+    capabilities: given.cap,
+    etc: Object.fromEntries(given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, read(path)])),
+    rlimits: Object.fromEntries(given.rlimit.map(resourceLimit)),
+  }
+}
+
+function variable(text: string): [string, string] {
+  if (text.includes('=')) return pair(text, 'env')
+  const value = process.env[text]
+  if (value === undefined) throw new InvalidInputError(`env names ${text}, which is not set here: give NAME=VALUE`, { field: 'env' })
+  return [text, value]
+}
+
+function pair(text: string, field: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+  throw new InvalidInputError(`${field} is ${JSON.stringify(text)}: NAME=VALUE is wanted`, { field })
+}
+
+function resourceLimit(text: string): [string, { soft: number; hard: number }] {
+  const [name, value] = pair(text, 'rlimit')
+  const match = /^(\d+)(?::(\d+))?$/.exec(value)
+  if (!match) throw new InvalidInputError(`rlimit is ${JSON.stringify(text)}: NAME=SOFT[:HARD] in numbers is wanted`, { field: 'rlimit' })
+  const upper = name.toUpperCase()
+  const soft = Number(match[1])
+  return [upper.startsWith('RLIMIT_') ? upper : `RLIMIT_${upper}`, { soft, hard: Number(match[2] ?? soft) }]
+}

@@ -1,0 +1,23 @@
+import { explained } from '../program/listing.ts'
+import type { Program } from '../program/builder.ts'
+import type { planCommand, SandboxPlan } from './plan-sandbox.ts'
+
+/** A whole plan as text: a heading per process, its program in strace notation, the reasons beside it. */
+export function explainPlan(plan: SandboxPlan, command: ReturnType<typeof planCommand>): string {
+  return [
+    ...plan.owners.map(({ program }) => section('root agent: shows the owner of a bind as the sandbox’s user', program)),
+    section('root agent, on the host', plan.host.program),
+    section('first process of the sandbox, at the same time; then its PID 1', plan.init),
+    section('PID 1, for each command', command.fork.program),
+    section('the command’s process', command.command),
+    ...(plan.leave ? [section('root agent, when everything has ended', plan.leave)] : []),
+    ...(plan.notApplied.length ? [notApplied(plan)] : []),
+  ].join('\n\n')
+}
+
+const section = (title: string, program: Program): string => `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
+
+function notApplied(plan: SandboxPlan): string {
+  const lines = plan.notApplied.map(({ limit, reason, remedy }) => `  ${limit}: ${reason}; ${remedy}`)
+  return `== not enforced on this host\n${lines.join('\n')}`
+}
