@@ -2,7 +2,7 @@
  * Holds them against the headers of this machine; compile once per part: cc -fsyntax-only -DABI_PART=n abi.c */
 /* clang-format off */
 #define _GNU_SOURCE
-#define ABI_PARTS 69
+#define ABI_PARTS 70
 #ifndef ABI_PART
 #error "say which part: -DABI_PART=n"
 #endif
@@ -1590,16 +1590,6 @@ _Static_assert((unsigned)(AT_EMPTY_PATH) == (unsigned)4096u, "AT_EMPTY_PATH");
 #else
 extern char missing_AT_EMPTY_PATH;
 #endif
-#ifdef AT_STATX_FORCE_SYNC
-_Static_assert((unsigned)(AT_STATX_FORCE_SYNC) == (unsigned)8192u, "AT_STATX_FORCE_SYNC");
-#else
-extern char missing_AT_STATX_FORCE_SYNC;
-#endif
-#ifdef AT_STATX_DONT_SYNC
-_Static_assert((unsigned)(AT_STATX_DONT_SYNC) == (unsigned)16384u, "AT_STATX_DONT_SYNC");
-#else
-extern char missing_AT_STATX_DONT_SYNC;
-#endif
 #ifdef AT_RECURSIVE
 _Static_assert((unsigned)(AT_RECURSIVE) == (unsigned)32768u, "AT_RECURSIVE");
 #else
@@ -1609,11 +1599,6 @@ extern char missing_AT_RECURSIVE;
 _Static_assert((unsigned)(AT_EACCESS) == (unsigned)512u, "AT_EACCESS");
 #else
 extern char missing_AT_EACCESS;
-#endif
-#ifdef AT_STATX_SYNC_AS_STAT
-_Static_assert((unsigned)(AT_STATX_SYNC_AS_STAT) == (unsigned)0u, "AT_STATX_SYNC_AS_STAT");
-#else
-extern char missing_AT_STATX_SYNC_AS_STAT;
 #endif
 #ifdef F_DUPFD
 _Static_assert((unsigned)(F_DUPFD) == (unsigned)0u, "F_DUPFD");
@@ -1824,6 +1809,21 @@ extern char missing_F_SEAL_FUTURE_WRITE;
 _Static_assert((unsigned)(F_SEAL_EXEC) == (unsigned)32u, "F_SEAL_EXEC");
 #else
 extern char missing_F_SEAL_EXEC;
+#endif
+#ifdef AT_STATX_SYNC_AS_STAT
+_Static_assert((unsigned)(AT_STATX_SYNC_AS_STAT) == (unsigned)0u, "AT_STATX_SYNC_AS_STAT");
+#else
+extern char missing_AT_STATX_SYNC_AS_STAT;
+#endif
+#ifdef AT_STATX_FORCE_SYNC
+_Static_assert((unsigned)(AT_STATX_FORCE_SYNC) == (unsigned)8192u, "AT_STATX_FORCE_SYNC");
+#else
+extern char missing_AT_STATX_FORCE_SYNC;
+#endif
+#ifdef AT_STATX_DONT_SYNC
+_Static_assert((unsigned)(AT_STATX_DONT_SYNC) == (unsigned)16384u, "AT_STATX_DONT_SYNC");
+#else
+extern char missing_AT_STATX_DONT_SYNC;
 #endif
 #if defined(__x86_64__)
 _Static_assert(sizeof(struct flock) == 32, "flock");
@@ -8885,7 +8885,20 @@ _Static_assert(offsetof(struct ucred, pid) == 0, "ucred.pid");
 _Static_assert(offsetof(struct ucred, uid) == 4, "ucred.uid");
 _Static_assert(offsetof(struct ucred, gid) == 8, "ucred.gid");
 #endif
-#elif ABI_PART == 67 /* sys/syscall.h */
+#elif ABI_PART == 67 /* sys/stat.h */
+#include <sys/stat.h>
+#include <stddef.h>
+#ifdef UTIME_NOW
+_Static_assert((unsigned)(UTIME_NOW) == (unsigned)1073741823ull, "UTIME_NOW");
+#else
+extern char missing_UTIME_NOW;
+#endif
+#ifdef UTIME_OMIT
+_Static_assert((unsigned)(UTIME_OMIT) == (unsigned)1073741822ull, "UTIME_OMIT");
+#else
+extern char missing_UTIME_OMIT;
+#endif
+#elif ABI_PART == 68 /* sys/syscall.h */
 #include <sys/syscall.h>
 #include <stddef.h>
 #if defined(__x86_64__)
@@ -12431,7 +12444,7 @@ _Static_assert(__NR_file_setattr == 469, "file_setattr");
 extern char missing_file_setattr;
 #endif
 #endif
-#elif ABI_PART == 68 /* sys/timerfd.h */
+#elif ABI_PART == 69 /* sys/timerfd.h */
 #include <sys/timerfd.h>
 #include <stddef.h>
 #ifdef TFD_NONBLOCK
@@ -12444,7 +12457,7 @@ _Static_assert((unsigned)(TFD_CLOEXEC) == (unsigned)524288u, "TFD_CLOEXEC");
 #else
 extern char missing_TFD_CLOEXEC;
 #endif
-#elif ABI_PART == 69 /* unistd.h */
+#elif ABI_PART == 70 /* unistd.h */
 #include <unistd.h>
 #include <stddef.h>
 #ifdef F_OK

@@ -7,7 +7,7 @@ import type { HostFacts } from '../host/facts.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { HostProgram } from '../plan/host-program.ts'
 import type { SandboxPlan } from '../plan/plan-sandbox.ts'
-import type { Agent, Birth } from '../process/agent.ts'
+import type { Agent, Birth, RunOptions as AgentRunOptions } from '../process/agent.ts'
 import type { ProgramResult } from '../program/result.ts'
 import { Container } from './container.ts'
 import { leave } from './leave.ts'
@@ -53,13 +53,13 @@ async function makeInit(
 ): Promise<Agent> {
   const birth = root.conceive()
   // Without trees of the host's the child's orders can wait in its socket before it exists: one way instead of two.
-  const early = plan.trees === 0 ? quietly(birth.agent.run(plan.init, options)) : undefined
+  const early = plan.trees === 0 ? quietly(initialise(birth.agent, plan, options)) : undefined
   const made = await bear(root, birth, plan.host, owners, options)
   const rest = made.descriptors.slice(1)
   try {
     if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.pid, plan, facts)
     if (plan.map.writer === 'newuidmap') closeSync(rest.shift() as number)
-    await (early ?? birth.agent.run(plan.init, { ...options, descriptors: rest }))
+    await (early ?? initialise(birth.agent, plan, { ...options, descriptors: rest }))
     return birth.agent
   } catch (error) {
     birth.agent.kill('SIGKILL')
@@ -68,6 +68,14 @@ async function makeInit(
   } finally {
     rest.forEach((descriptor) => closeSync(descriptor))
   }
+}
+
+/** Both programs are sent at once; the first to fail is the one that is told. */
+async function initialise(agent: Agent, plan: SandboxPlan, options?: AgentRunOptions): Promise<void> {
+  const init = quietly(agent.run(plan.init, options))
+  const name = quietly(agent.run(plan.name, options))
+  await init
+  await name
 }
 
 /** Runs a program that makes a child; when it fails, waits until a child that was made all the same is gone. */

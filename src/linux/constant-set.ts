@@ -13,6 +13,8 @@ export interface ConstantSet<V extends Readonly<Record<string, PerArch>> = Reado
   readonly values: V
   /** Bits of a flag word that hold a number instead of flags, `O_ACCMODE` */
   readonly field?: number
+  /** A word without any flag is shown by its name, `F_OK`, not as 0 */
+  readonly namesZero?: true
   /** Names that are no macros but members of an enum, which `#ifdef` cannot see */
   readonly isEnum?: true
   /** Members of that enum which headers of Linux 6.1 do not have */
@@ -24,6 +26,7 @@ export type NameOf<S extends ConstantSet> = keyof S['values'] & string
 
 interface SetOptions {
   readonly field?: number
+  readonly namesZero?: true
   readonly isEnum?: true
   readonly newer?: readonly string[]
 }

@@ -1,3 +1,4 @@
+import { bytesBetween } from './bytes-between.ts'
 import { CMSGHDR } from './structs/sockets.ts'
 import { SCM, SOL } from './tables/sockets.ts'
 
@@ -30,7 +31,7 @@ export function decodeControl(bytes: Uint8Array): ControlMessage[] {
   for (let at = 0; at + HEADER <= bytes.length;) {
     const length = Number(view.getBigUint64(at, true))
     if (length < HEADER || at + length > bytes.length) break
-    const data = bytes.slice(at + HEADER, at + length)
+    const data = bytesBetween(bytes, at + HEADER, at + length)
     messages.push({ level: view.getInt32(at + 8, true), type: view.getInt32(at + 12, true), data })
     at += align(length)
   }

@@ -56,6 +56,6 @@ export function flagNames(set: ConstantSet, value: number | bigint, arch: Arch =
 /** A flag word as strace prints it, `O_RDONLY|O_CLOEXEC`. */
 export function printFlags(set: ConstantSet, value: unknown, arch: Arch = 'x64'): string {
   const names = flagNames(set, flagsValue(set, value, arch, set.name), arch)
-  if (names.length === 0) return nameOf(set, 0, arch) ?? '0'
+  if (names.length === 0) return (set.namesZero && nameOf(set, 0, arch)) || '0'
   return names.map((name) => (typeof name === 'string' ? name : `0x${name.toString(16)}`)).join('|')
 }

@@ -69,8 +69,8 @@ function renderStructMap(): string {
   return `/** Types of every struct of the tables, by its kernel name. */\nexport interface StructTypes {\n${rows.join('\n')}\n}\n`
 }
 
-function renderCalls(name: string, about: string, method: (name: string, call: Call) => string): string {
-  const methods = Object.entries(CALLS).map(([key, call]) => `${renderDoc(call)}  ${method(key, call)}\n`)
+function renderCalls(name: string, about: string, render: (name: string, call: Call) => string): string {
+  const methods = Object.entries(CALLS).map(([method, call]) => `${renderDoc(call)}  ${render(method, call)}\n`)
   return `/** ${about} */\nexport interface ${name} {\n${methods.join('\n')}}\n`
 }
 

@@ -1,3 +1,4 @@
+import { bytesBetween } from './bytes-between.ts'
 import { InvalidInputError } from '../base/errors.ts'
 import type { EncodedOut, Param } from './call.ts'
 import { didYouMean } from './nearest.ts'
@@ -76,7 +77,7 @@ export const outStatmount: Param = {
     const at = to.reserve(size)
     to.push({ kind: 'reply', value: at })
     to.pushNumber(size)
-    return { at, decode: ({ reply }) => decodeStatmount(reply.slice(at, at + size), arch) }
+    return { at, decode: ({ reply }) => decodeStatmount(bytesBetween(reply, at, at + size), arch) }
   },
   print: (value) => `…, ${String(value)}`,
 }

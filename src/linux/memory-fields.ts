@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../base/errors.ts'
-import { valueOn } from './arch.ts'
+import { type Arch, valueOn } from './arch.ts'
 import { quote } from './c-string.ts'
 import { encoderOf, type FieldKind, type StructWriter } from './field.ts'
 import { placeWriter, type Struct } from './struct.ts'
@@ -63,7 +63,7 @@ export const byteArray = (size: number): FieldKind => ({
     }
     to.bytes.set(value, at)
   },
-  read: (view, at) => new Uint8Array(view.buffer, view.byteOffset + at, size).slice(),
+  read: (view, at) => Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset + at, size)),
   print: (value) => quote(value as Uint8Array),
 })
 
@@ -99,8 +99,8 @@ export const nested = (inner: Struct): FieldKind => ({
 
 interface PointerShape {
   readonly input: string
-  place(value: unknown, to: StructWriter, where: string): number
-  print: FieldKind['print']
+  readonly place: (value: unknown, to: StructWriter, where: string) => number
+  readonly print: (value: unknown, arch: Arch) => string
 }
 
 const pointer = ({ input, place, print }: PointerShape): FieldKind => ({

@@ -1,3 +1,4 @@
+import { bytesBetween } from './bytes-between.ts'
 import { InvalidInputError } from '../base/errors.ts'
 import { decodeAddress, encodeAddress, printAddress, type SocketAddress } from './address.ts'
 import { quote } from './c-string.ts'
@@ -56,7 +57,7 @@ export const outAddress = (name = 'addr'): Param => ({
     const at = to.reserve(size)
     to.push({ kind: 'reply', value: at })
     to.push({ kind: 'data', value: to.place(Uint8Array.of(size, 0, 0, 0)) })
-    return { at, decode: ({ reply }) => decodeAddress(reply.slice(at, at + size)) }
+    return { at, decode: ({ reply }) => decodeAddress(bytesBetween(reply, at, at + size)) }
   },
   print: () => '…, [112]',
 })
@@ -74,7 +75,7 @@ export const outOption = (name = 'optlen'): Param => ({
     const length = new Uint8Array(4)
     new DataView(length.buffer).setUint32(0, value, true)
     to.push({ kind: 'data', value: to.place(length) })
-    return { at, decode: ({ reply }) => reply.slice(at, at + value) }
+    return { at, decode: ({ reply }) => bytesBetween(reply, at, at + value) }
   },
   print: (value) => `…, [${String(value)}]`,
 })
@@ -172,8 +173,8 @@ export const inMessage = (name = 'msg'): Param => ({
     return {
       at,
       decode: ({ result, reply }): InMessage => ({
-        data: reply.slice(at, at + Math.min(size, Number(result))),
-        control: reply.slice(controlAt, controlAt + control),
+        data: bytesBetween(reply, at, at + Math.min(size, Number(result))),
+        control: bytesBetween(reply, controlAt, controlAt + control),
       }),
     }
   },

@@ -9,6 +9,7 @@ import { flagsValue, printFlags } from './flags.ts'
 import { terminated, textBytes } from './memory-fields.ts'
 import { Ref } from './ref.ts'
 import { octal } from './scalar-fields.ts'
+import { describeValue, printNumber } from './show-value.ts'
 import { CAPABILITIES, SECUREBITS } from './tables/capabilities.ts'
 import { PRCTL_VALUES } from './tables/prctl.ts'
 import { SECCOMP_MODES } from './tables/seccomp.ts'
@@ -19,15 +20,10 @@ export function pushNumber(value: unknown, to: Encoder, where: string, low = -(2
   if (value instanceof Ref) return to.push(to.wordOf(value))
   const isNumber = typeof value === 'number' && Number.isInteger(value)
   if ((isNumber || typeof value === 'bigint') && value >= low && value <= high) return to.pushNumber(value)
-  throw new InvalidInputError(`${where} must be an integer from ${low} to ${high}, not ${describe(value)}`, {
+  throw new InvalidInputError(`${where} must be an integer from ${low} to ${high}, not ${describeValue(value)}`, {
     field: where,
   })
 }
-
-const describe = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? 'an object' : String(value)
-
-const printNumber = (value: unknown): string => (value instanceof Ref ? value.label : String(value))
 
 interface NumberShape {
   readonly type?: string
@@ -60,7 +56,7 @@ export const dirfd = (name = 'dirfd'): Param => ({
     if (value === 'AT_FDCWD') to.pushNumber(-100)
     else pushNumber(value, to, `${call}.${name}`, -100, 2 ** 31 - 1)
   },
-  print: (value) => (value === -100 ? 'AT_FDCWD' : printNumber(value)),
+  print: (value) => (value === -100 || value === 'AT_FDCWD' ? 'AT_FDCWD' : printNumber(value)),
 })
 
 /** A process id; 0 and negative ones mean what the call says. */

@@ -1,9 +1,9 @@
 import { InvalidInputError } from '../base/errors.ts'
-import type { Arch } from './arch.ts'
 import { type ConstantSet, choiceValue, nameOf, printChoice } from './constant-set.ts'
 import { encoderOf, type FieldKind, type StructWriter } from './field.ts'
 import { flagNames, flagsValue, printFlags } from './flags.ts'
 import { type AnyRef, Ref } from './ref.ts'
+import { describeValue, printNumber } from './show-value.ts'
 
 type Size = 1 | 2 | 4 | 8
 
@@ -28,13 +28,10 @@ export function checkInteger(value: unknown, size: Size, where: string): number 
     const limit = 2 ** (8 * size)
     if (value < limit && value >= -limit / 2) return value
   }
-  throw new InvalidInputError(`${where} must be an integer of ${8 * size} bits, not ${show(value)}`, { field: where })
+  throw new InvalidInputError(`${where} must be an integer of ${8 * size} bits, not ${describeValue(value)}`, {
+    field: where,
+  })
 }
-
-const show = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? 'an object' : String(value)
-
-const printNumber = (value: unknown): string => (value instanceof Ref ? value.label : String(value))
 
 function integer(size: Size, signed: boolean, asNumber: boolean): FieldKind {
   return {
@@ -148,5 +145,3 @@ export const derived = (kind: FieldKind, derive: (input: Readonly<Record<string,
   ...kind,
   derive,
 })
-
-export const printOn = (arch: Arch, kind: FieldKind, value: unknown): string => kind.print(value, arch)

@@ -135,12 +135,12 @@ test('print() shows the fields that were given, by name', () => {
   )
 })
 
-test('every struct of the tables decodes what it packs from nothing', () => {
+test('every struct of the tables packs what it decodes from zeros, and no field reaches beyond it', () => {
   for (const one of Object.values(STRUCTS)) {
     for (const arch of ['x64', 'arm64'] as const) {
       const zero = new Uint8Array(one.size(arch))
       const decoded = one.decode(zero, 0, arch)
-      assert.deepEqual(one.pack(decoded, arch), one.pack({}, arch), one.name)
+      assert.deepEqual(one.pack(decoded, arch), zero, one.name)
       for (const { kind, at } of one.layout(arch).fields) assert.ok(at + valueOn(arch, kind.size) <= one.size(arch))
     }
   }

@@ -8,6 +8,7 @@ export function explainPlan(plan: SandboxPlan, command: ReturnType<typeof planCo
     ...plan.owners.map(({ program }) => section('root agent: shows the owner of a bind as the sandbox’s user', program)),
     section('root agent, on the host', plan.host.program),
     section('first process of the sandbox, at the same time; then its PID 1', plan.init),
+    section('the same process, just after it', plan.name),
     section('PID 1, for each command', command.fork.program),
     section('the command’s process', command.command),
     ...(plan.leave ? [section('root agent, when everything has ended', plan.leave)] : []),

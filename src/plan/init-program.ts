@@ -1,9 +1,9 @@
 import { boundingSteps } from '../features/capabilities/capabilities.ts'
-import { cgroupNamespaceSteps, hostnameSteps, loopbackSteps, unshareSteps } from '../features/namespaces/namespaces.ts'
+import { cgroupNamespaceSteps, loopbackSteps, unshareSteps } from '../features/namespaces/namespaces.ts'
 import { attachBind, openBind } from '../features/root/binds.ts'
 import { deviceSteps } from '../features/root/devices.ts'
 import { type ProcPath, procSteps } from '../features/root/proc.ts'
-import { entrySteps, newRootSteps, ownFileSteps, pivotSteps, type RootSpec } from '../features/root/root-steps.ts'
+import { entrySteps, nameSteps, newRootSteps, type OwnFile, ownFileSteps, pivotSteps, type RootSpec } from '../features/root/root-steps.ts'
 import { copyTree, READ_ONLY } from '../features/root/trees.ts'
 import { becomeRootSteps, type IdMap } from '../features/users/id-map.ts'
 import type { Arch } from '../linux/arch.ts'
@@ -33,7 +33,6 @@ export function initProgram({ arch, settings, map, root: spec, procPaths, treesA
   gateSteps(p)
   becomeRootSteps(p, map, settings.user)
   cgroupNamespaceSteps(p)
-  hostnameSteps(p, settings.hostname)
   if (settings.net === 'none') loopbackSteps(p)
 
   const trees = treesAttached ? attachedTrees(p, settings) : openedTrees(p, settings)
@@ -50,6 +49,13 @@ export function initProgram({ arch, settings, map, root: spec, procPaths, treesA
 
   boundingSteps(p, settings.capabilities)
   selfDefence(p)
+  return p
+}
+
+/** What differs between sandboxes that are alike in everything else: their names. Run by the same process, just after `initProgram`. */
+export function nameProgram(arch: Arch, hostname: string, files: readonly OwnFile[]): Program {
+  const p = program({ arch })
+  nameSteps(p, hostname, files)
   return p
 }
 

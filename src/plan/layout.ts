@@ -38,7 +38,16 @@ function directories(settings: Settings): OwnDirectory[] {
 }
 
 function files(settings: Settings): OwnFile[] {
-  return Object.entries(settings.etc).map(([name, content]) => ({ path: `etc/${name}`, content }))
+  return etcFiles(settings, (name) => !NAME_FILES.has(name))
+}
+
+/** Files of /etc that hold the sandbox's name. */
+const NAME_FILES = new Set(['hostname', 'hosts'])
+
+export const nameFiles = (settings: Settings): OwnFile[] => etcFiles(settings, (name) => NAME_FILES.has(name))
+
+function etcFiles(settings: Settings, wanted: (name: string) => boolean): OwnFile[] {
+  return Object.entries(settings.etc).flatMap(([name, content]) => (wanted(name) ? [{ path: `etc/${name}`, content }] : []))
 }
 
 /** The files of /etc that say who is who and what this host is called. */

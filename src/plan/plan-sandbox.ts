@@ -1,15 +1,15 @@
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 import { type CgroupPlan, planCgroups } from '../features/cgroups/plan-cgroups.ts'
 import { requireApplied } from '../features/cgroups/require-applied.ts'
-import { compileSeccomp, tableOptions } from '../features/seccomp/index.ts'
+import { seccompFilter } from '../features/seccomp/index.ts'
 import { assertMapped, type IdMap, outsideId, rangeMap, singleMap, subordinateMap } from '../features/users/id-map.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Program } from '../program/builder.ts'
 import { commandProgram, type CommandSettings, forkProgram } from './command-program.ts'
 import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram } from './host-program.ts'
-import { initProgram } from './init-program.ts'
-import { rootSpec } from './layout.ts'
+import { type InitInput, initProgram, nameProgram } from './init-program.ts'
+import { nameFiles, rootSpec } from './layout.ts'
 import type { ResourceLimits, Settings } from './settings.ts'
 
 /** Everything that starting a sandbox does, as programs: one per process, in the order in which they begin. */
@@ -24,6 +24,8 @@ export interface SandboxPlan {
   readonly host: HostProgram
   /** Run by the sandbox's own first process, its PID 1 */
   readonly init: Program
+  /** Run by the same process just after it */
+  readonly name: Program
   /** Trees that the host program sends and the init program has attached */
   readonly trees: number
   /** Run by the root agent when everything in the sandbox has ended; null when there is nothing to do */
@@ -47,7 +49,7 @@ export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
   if (!settings.bestEffort) requireApplied(cgroups, settings.named)
   const privileged = map.writer === 'parent'
   const root = rootSpec(settings, facts)
-  const init = initProgram({ arch, settings, map, root, procPaths: facts.procPaths, treesAttached: privileged })
+  const init = likeInit({ arch, settings, map, root, procPaths: facts.procPaths, treesAttached: privileged })
   return {
     arch,
     settings,
@@ -56,12 +58,29 @@ export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
     owners: privileged ? ownerPrograms(arch, settings, map) : [],
     host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged }),
     init,
+    name: nameProgram(arch, settings.hostname, nameFiles(settings)),
     trees: privileged ? settings.binds.length + (settings.rootfs ? 1 : 0) : 0,
     leave: leaveProgram(arch, cgroups),
-    filter: settings.seccomp && compileSeccomp(settings.seccomp, tableOptions(arch)),
+    filter: settings.seccomp && seccompFilter(arch, settings.seccomp),
     rlimits: { ...standIns(cgroups.notApplied), ...settings.rlimits },
     notApplied: cgroups.notApplied,
   }
+}
+
+const KEPT_PROGRAMS = 32
+const initPrograms = new Map<string, Program>()
+
+/** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
+function likeInit(input: InitInput): Program {
+  const { net, user, rootfs, binds, capabilities } = input.settings
+  const key = JSON.stringify([input.arch, input.root, input.procPaths, input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities])
+  const known = initPrograms.get(key)
+  if (known) return known
+  const made = initProgram(input)
+  const [oldest] = initPrograms.keys()
+  if (initPrograms.size >= KEPT_PROGRAMS && oldest !== undefined) initPrograms.delete(oldest)
+  initPrograms.set(key, made)
+  return made
 }
 
 /** The programs of one command in a planned sandbox. */

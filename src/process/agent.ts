@@ -14,6 +14,7 @@ import { FRAMES } from '../protocol/wire.ts'
 import { Channel } from './channel.ts'
 import { type CaughtSignal, decodeCaught } from './caught.ts'
 import { EventSource } from './event-queue.ts'
+import { encodeWithinLimit } from './frame-limit.ts'
 import { executeProgram, type ExecOptions } from './exec.ts'
 import { decodeExited, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { checkHello, type Frame, frameOf, helloFrame } from './frames.ts'
@@ -175,7 +176,7 @@ export class Agent implements AsyncDisposable {
   /** As `run`, but a program that the kernel stopped is a result too, with its `failure`. */
   async attempt(p: Program, options: RunOptions = {}): Promise<ProgramResult> {
     this.#assertReady()
-    const { frame, attached } = p.encode()
+    const { frame, attached } = encodeWithinLimit(p)
     const descriptors = options.descriptors ?? []
     if (attached > descriptors.length) {
       throw new InvalidInputError(`Program refers to ${attached} attached descriptors, ${descriptors.length} were given`, {
@@ -203,7 +204,7 @@ export class Agent implements AsyncDisposable {
    */
   onEnd(key: number, p: Program | null): void {
     this.#assertReady()
-    const body = p ? p.encode().frame.subarray(FRAME.size) : new Uint8Array(0)
+    const body = p ? encodeWithinLimit(p, CLEANUP.size).frame.subarray(FRAME.size) : new Uint8Array(0)
     const payload = new Uint8Array(CLEANUP.size + body.length)
     new DataView(payload.buffer).setUint32(CLEANUP.key, key, true)
     payload.set(body, CLEANUP.size)

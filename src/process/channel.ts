@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
-import { AgentError } from '../base/errors.ts'
+import { AgentError, SyscallError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
+import { errnoName } from '../linux/errno.ts'
 import { FRAMES } from '../protocol/wire.ts'
 import type { Addon, Channel as Watch } from './addon.ts'
 import { faultError, type Frame, FrameReader, helloFrame, isAnswer, stampHeader } from './frames.ts'
@@ -20,6 +21,8 @@ interface Pending {
 }
 
 interface Outgoing {
+  /** 0 for a frame that gets no answer */
+  readonly id: number
   readonly bytes: Uint8Array
   at: number
   descriptors: readonly number[]
@@ -66,7 +69,7 @@ export class Channel {
   post(type: number, frame: Uint8Array, descriptors: readonly number[] = []): void {
     if (this.#ended) return
     stampHeader(frame, 0, type, descriptors.length)
-    this.#send(frame, descriptors)
+    this.#send(0, frame, descriptors)
   }
 
   /**
@@ -81,7 +84,7 @@ export class Channel {
       this.#pending.set(id, { resolve, reject })
       this.hold()
       stampHeader(frame, id, type, descriptors.length)
-      this.#send(frame, descriptors)
+      this.#send(id, frame, descriptors)
     })
     return waitFor(answer, 'The agent', options, () => this.#forget(id))
   }
@@ -108,20 +111,24 @@ export class Channel {
     for (const descriptor of this.#reader.leftOver()) closeSync(descriptor)
     for (const pending of this.#pending.values()) pending.reject(error)
     this.#pending.clear()
+    this.#queue.length = 0
     this.#events.onEnd(error)
   }
 
   #forget(id: number): void {
-    if (this.#pending.delete(id)) this.release()
+    if (!this.#pending.delete(id)) return
+    this.release()
+    // Its caller may close the descriptors now, and their numbers then mean something else. What has begun must be finished.
+    const waiting = this.#queue.findIndex((outgoing) => outgoing.id === id && outgoing.at === 0)
+    if (waiting >= 0) this.#queue.splice(waiting, 1)
   }
 
-  #send(bytes: Uint8Array, descriptors: readonly number[]): void {
-    const outgoing: Outgoing = { bytes, at: 0, descriptors }
+  #send(id: number, bytes: Uint8Array, descriptors: readonly number[]): void {
+    const outgoing: Outgoing = { id, bytes, at: 0, descriptors }
     if (this.#queue.length === 0 && this.#write(outgoing)) return
     if (this.#ended) return
     // The frame may be a program's cached bytes, which the next run stamps anew.
-    outgoing.at ||= 0
-    this.#queue.push({ bytes: bytes.slice(), at: outgoing.at, descriptors: outgoing.descriptors })
+    this.#queue.push({ ...outgoing, bytes: bytes.slice() })
     if (this.#queue.length === 1) this.#addon.onWritable(this.#watch, () => this.#drain())
   }
 
@@ -132,12 +139,25 @@ export class Channel {
       if (written === -EAGAIN) return false
       if (written < 0) {
         // EPIPE: what the agent said before it went (a FAULT) is still to be read; the end of the stream follows it.
+        if (written !== -EPIPE && written !== -ECONNRESET) this.#refuse(outgoing, -written)
         return true
       }
       outgoing.at += written
       outgoing.descriptors = []
     }
     return true
+  }
+
+  /** The kernel did not take a frame: no byte of it has gone, and only its own caller is concerned. */
+  #refuse(outgoing: Outgoing, errno: number): void {
+    const args = `${outgoing.bytes.length} bytes, descriptors [${outgoing.descriptors.join(', ')}]`
+    const error = new SyscallError({ call: 'sendmsg', args, errno: errnoName(errno), step: 0, steps: 1 })
+    if (outgoing.at > 0) return this.destroy(new AgentError('Agent cannot be reached', { cause: error }))
+    const pending = this.#pending.get(outgoing.id)
+    if (!pending) return
+    this.#pending.delete(outgoing.id)
+    this.release()
+    pending.reject(error)
   }
 
   #drain(): void {
@@ -174,5 +194,7 @@ export class Channel {
   }
 }
 
-/** EAGAIN of asm-generic/errno-base.h, the same on every architecture here */
+/** asm-generic/errno-base.h and errno.h, the same on every architecture here */
 const EAGAIN = 11
+const EPIPE = 32
+const ECONNRESET = 104

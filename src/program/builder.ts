@@ -1,7 +1,6 @@
 import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
 import { machineArch, type Arch } from '../linux/arch.ts'
-import type { Call, EncodedOut, Param } from '../linux/call.ts'
-import type { Word } from '../linux/encoder.ts'
+import type { Call, EncodedOut } from '../linux/call.ts'
 import { CALLS } from '../linux/calls/index.ts'
 import { errnoNumber } from '../linux/errno.ts'
 import type { ProgramCalls } from '../linux/generated/signatures.ts'
@@ -11,7 +10,8 @@ import { syscallNumber, type SyscallName } from '../linux/syscalls.ts'
 import { LIMITS } from '../protocol/wire.ts'
 import { Image } from './image.ts'
 import { listing } from './listing.ts'
-import type { Reason, Step } from './step.ts'
+import { RecordedStep } from './recorded-step.ts'
+import type { Step } from './step.ts'
 
 /** Calls that would make two processes run on one stack, or end the loop behind its back: the agent has its own forms of them. */
 const REFUSED = new Map([
@@ -21,6 +21,9 @@ const REFUSED = new Map([
   ['vfork', 'clone()'],
   ['rt_sigreturn', 'nothing: a program has no signal frames'],
 ])
+
+const NONE: readonly string[] = []
+const NO_OUTS: readonly EncodedOut[] = []
 
 /** A program that can be sent as it is: the bytes of a RUN frame after its header's place, and how many descriptors it wants. */
 export interface EncodedProgram {
@@ -35,8 +38,9 @@ export class ProgramBuilder {
   readonly #steps: Step[] = []
   readonly #sent: Ref<Fd>[] = []
   #attached = 0
-  #reason: Reason = {}
-  #tolerated: readonly string[] = []
+  #feature: string | undefined
+  #because: string | undefined
+  #tolerated: readonly string[] = NONE
   #encoded: EncodedProgram | undefined
 
   constructor(arch: Arch) {
@@ -55,7 +59,8 @@ export class ProgramBuilder {
 
   /** Says which feature the following steps belong to, and why they exist; listings and errors show it. */
   because(feature: string, because: string): this {
-    this.#reason = { feature, because }
+    this.#feature = feature
+    this.#because = because
     return this
   }
 
@@ -101,47 +106,34 @@ export class ProgramBuilder {
   addSpecial(number: number, call: Call, args: readonly unknown[], also?: readonly string[]): unknown {
     const index = this.#steps.length
     const tolerated = this.#tolerated
-    this.#tolerated = []
+    this.#tolerated = NONE
     this.#encoded = undefined
     this.#image.begin(number, tolerated.map(errnoNumber))
     const outs = this.#encodeArguments(call, args)
-    const label = `r${index}`
-    const word: Word = { kind: 'result', value: index }
-    const closed = call.closes === undefined ? undefined : args[call.closes]
-    this.#steps.push({
-      ...this.#reason,
-      name: call.name,
-      tolerated,
-      printArgs: () => printArguments(call.params, args),
-      outs,
-      kind: call.result.kind,
-      opens: call.result.kind === 'fd' ? [word] : outs.flatMap(loadedWords),
-      ...(closed instanceof Ref ? { closes: closed.word } : {}),
-      ...(call.result.kind === 'void' ? {} : { label }),
-      ...(also ? { also } : {}),
-    })
-    return this.#reference(call, word, outs, label)
+    this.#steps.push(new RecordedStep(call, args, index, { feature: this.#feature, because: this.#because, tolerated, outs, also }))
+    if (call.result.kind === 'void') return undefined
+    return this.#reference(index, outs)
   }
 
-  #encodeArguments(call: Call, args: readonly unknown[]): EncodedOut[] {
-    const outs: EncodedOut[] = []
+  #encodeArguments(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
+    let outs: EncodedOut[] | undefined
     let next = 0
     for (const param of call.params) {
       const out = param.encode(param.implied ? undefined : args[next++], this.#image, call.name)
-      if (out) outs.push(out)
+      if (out) outs = outs ? [...outs, out] : [out]
     }
     if (next < args.length) {
       throw new InvalidInputError(`${call.name} takes ${next} arguments, not ${args.length}`, { field: call.name })
     }
-    return outs
+    return outs ?? NO_OUTS
   }
 
-  #reference(call: Call, word: Word, outs: readonly EncodedOut[], label: string): unknown {
-    if (call.result.kind === 'void') return undefined
-    const loads = outs.find((out) => out.loads)
-    if (!loads?.loads) return new Ref(this, word, label)
+  #reference(index: number, outs: readonly EncodedOut[]): unknown {
+    const label = `r${index}`
+    const loads = outs.find((out) => out.loads)?.loads
+    if (!loads) return new Ref(this, { kind: 'result', value: index }, label)
     return Object.fromEntries(
-      Object.entries(loads.loads).map(([name, at]) => [name, new Ref<Fd>(this, { kind: 'load', value: at }, `${label}.${name}`)]),
+      Object.entries(loads).map(([name, value]) => [name, new Ref<Fd>(this, { kind: 'load', value }, `${label}.${name}`)]),
     )
   }
 
@@ -168,16 +160,6 @@ export class ProgramBuilder {
   toString(): string {
     return listing(this.#steps)
   }
-}
-
-function loadedWords(out: EncodedOut): Word[] {
-  return Object.values(out.loads ?? {}).map((at) => ({ kind: 'load', value: at }) as const)
-}
-
-function printArguments(params: readonly Param[], args: readonly unknown[]): string {
-  let next = 0
-  const texts = params.map((param) => param.print(param.implied ? undefined : args[next++]))
-  return texts.filter((text) => text !== '').join(', ')
 }
 
 for (const [name, call] of Object.entries(CALLS)) {

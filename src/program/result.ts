@@ -85,6 +85,8 @@ export class ProgramResult {
       }
       if (step.closes) open.delete(key(step.closes))
     }
+    // The agent itself closes what a failed program was to send: the number may be another descriptor's by now.
+    for (const { word } of this.#program.sent) open.delete(key(word))
     return [...open].map((name) => this.#wordValue(words.get(name) as Word))
   }
 

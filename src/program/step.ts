@@ -18,7 +18,7 @@ export interface Step extends Reason {
   /** Arguments as `strace` prints them */
   printArgs(): string
   /** Label of the result when a later step may use it, `r3` */
-  readonly label?: string
+  readonly label: string | undefined
   /** Further calls that the agent makes for this step, as listing lines */
   readonly also?: readonly string[]
   readonly outs: readonly EncodedOut[]
@@ -27,5 +27,5 @@ export interface Step extends Reason {
   /** Words of the descriptors that exist after this step */
   readonly opens: readonly Word[]
   /** Word of the descriptor that this step closes */
-  readonly closes?: Word
+  readonly closes: Word | undefined
 }

@@ -141,7 +141,10 @@ test('start(): children of Node itself still end as they should', async () => {
   const agents = await Promise.all(Array.from({ length: 20 }, startAgent))
   const spawned = await Promise.all(Array.from({ length: 5 }, () => promisify(execFile)('/bin/true')))
   assert.equal(spawned.length, 5)
-  assert.deepEqual(await Promise.all(agents.map(stopAgent)), new Array(20).fill(0))
+  assert.deepEqual(
+    await Promise.all(agents.map(stopAgent)),
+    agents.map(() => 0),
+  )
 })
 
 test('pipe(), nonblock(), winsize(): plain calls', () => {

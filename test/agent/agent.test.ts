@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FAULTS, FRAMES, SPECIALS } from '../../src/protocol/wire.ts'
 import { temporaryFolder, ROOT } from './compile.ts'
-import { addon, startAgent, stopAgent, type Connection } from './connection.ts'
+import { addon, addonPath, agentPath, startAgent, stopAgent, type Connection } from './connection.ts'
 import { concat, frame, little, program, struct, type ProgramParts } from './encode.ts'
 
 /** Numbers of x86-64 and arm64, as these tests need them. */
@@ -291,6 +291,7 @@ test(
     for (let round = 0; round < 3; round++) {
       const node = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'test/agent/tree.ts')], {
         cwd: ROOT,
+        env: { ...process.env, CARREL_TEST_ADDON: addonPath, CARREL_TEST_AGENT: agentPath },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const pid = Number(await new Promise((resolve) => node.stdout.once('data', resolve)))

@@ -18,7 +18,7 @@ function compile(args: readonly string[]): void {
 
 /** A folder that is removed at the end of this process. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'carrel-test-'))
+  const folder = mkdtempSync(join(tmpdir(), 'carrel-agent-test-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }

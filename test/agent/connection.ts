@@ -20,8 +20,10 @@ export interface Result {
   readonly descriptors: readonly number[]
 }
 
-export const addon: Addon = loadAddon(compileAddon())
-export const agentPath = compileAgent()
+/** A process that will be killed cannot remove what it compiles, so it is given both. */
+export const addonPath = process.env['CARREL_TEST_ADDON'] ?? compileAddon()
+export const agentPath = process.env['CARREL_TEST_AGENT'] ?? compileAgent()
+export const addon: Addon = loadAddon(addonPath)
 
 const HEADER = 16
 

@@ -23,7 +23,7 @@ function shell(child: Connection, script: string): void {
 
 const sleep = {
   steps: [[NANOSLEEP, ['DATA', 0], 0]] as const,
-  data: Uint8Array.of(0xff, 0xff, ...new Array<number>(14).fill(0)),
+  data: Uint8Array.from({ length: 16 }, (_, i) => (i < 2 ? 0xff : 0)),
 }
 
 const { root, pid } = await startAgent()

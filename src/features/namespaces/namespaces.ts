@@ -28,11 +28,6 @@ export function cgroupNamespaceSteps(p: Program): void {
   p.unshare(['CLONE_NEWCGROUP'])
 }
 
-export function hostnameSteps(p: Program, hostname: string): void {
-  p.because('namespaces', 'A name of its own; the host’s says where the sandbox runs')
-  p.sethostname(hostname)
-  p.setdomainname('')
-}
 
 /** Brings `lo` up: a new network namespace has it, but down. */
 export function loopbackSteps(p: Program): void {

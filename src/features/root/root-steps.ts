@@ -89,6 +89,13 @@ export function ownFileSteps(p: Program, root: Root, spec: RootSpec, user: { uid
   }
 }
 
+/** Names the sandbox: in its UTS namespace, and in the files that programs read. The root is the sandbox's by now. */
+export function nameSteps(p: Program, hostname: string, files: readonly OwnFile[]): void {
+  p.because('namespaces', 'A name of its own; the host’s says where the sandbox runs')
+  p.sethostname(hostname)
+  for (const file of files) fileSteps(p, 'AT_FDCWD', `/${file.path}`, file.content, file.mode)
+}
+
 /** Makes the new root the root, and lets go of the old one with all that is mounted in it (pivot_root(2), "pivot_root(".", ".")"). */
 export function pivotSteps(p: Program, root: Root): void {
   p.because('root', 'A chroot could be left again, an old root that is unmounted is gone (inventory X08)')

@@ -61,7 +61,7 @@ export function newFilesystem(p: Program, type: string, options: Readonly<Record
 }
 
 /** Makes a file with its content and mode in a directory of the sandbox’s own. */
-export function fileSteps(p: Program, directory: Ref<Fd>, path: string, content: string | Uint8Array, mode = 0o644): void {
+export function fileSteps(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string, content: string | Uint8Array, mode = 0o644): void {
   const file = p.openat(directory, path, ['O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC'], mode)
   if (content.length > 0) p.write(file, content)
   p.close(file)

@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import { outEpollEvents, signalAction, signalMaskSized } from '../event-params.ts'
-import { outSignalSet, signalSet, structIn, structList, structOut } from '../memory-params.ts'
+import { structIn, structList, structOut } from '../memory-params.ts'
+import { outSignalSet, signalSet } from '../set-params.ts'
 import { choice, constant, fd, flags, int, nullable, path, signal, uint } from '../params.ts'
 import { FD, NONE, VALUE, out } from '../results.ts'
 import { outSiginfo } from '../siginfo.ts'

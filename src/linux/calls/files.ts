@@ -1,5 +1,14 @@
 import type { Call } from '../call.ts'
-import { bytes, outBytes, outDirectory, outPair, outText, structInSized, structOut } from '../memory-params.ts'
+import {
+  bytes,
+  outBytes,
+  outDirectory,
+  outPair,
+  outText,
+  structIn,
+  structInSized,
+  structOut,
+} from '../memory-params.ts'
 import {
   choice,
   constant,
@@ -9,6 +18,7 @@ import {
   flags,
   id,
   mode,
+  nullable,
   optional,
   path,
   raw,
@@ -17,9 +27,9 @@ import {
   uint,
 } from '../params.ts'
 import { FD, NONE, VALUE, fds, out } from '../results.ts'
-import { OPEN_HOW, STATX_STRUCT } from '../structs/files.ts'
+import { FILE_TIMES, OPEN_HOW, STATX_STRUCT } from '../structs/files.ts'
 import { FCNTL } from '../tables/fcntl.ts'
-import { ACCESS, AT, CLOSE_RANGE, DUP, FALLOC, LOCK, MFD, OPEN, PIPE, RENAME, SEEK } from '../tables/open.ts'
+import { ACCESS, AT, CLOSE_RANGE, DUP, FALLOC, LOCK, MFD, OPEN, PIPE, RENAME, SEEK, STATX_AT } from '../tables/open.ts'
 import { STATX } from '../tables/statx.ts'
 
 /** Descriptors, paths and their contents. */
@@ -194,6 +204,12 @@ export const FILE_CALLS = {
     params: [outText(4096)],
     result: out('string'),
   },
+  utimensat: {
+    name: 'utimensat',
+    about: 'Sets the times of a file; null means now, `UTIME_OMIT` leaves one as it is. EPERM, EACCES',
+    params: [dirfd(), nullable(path()), nullable(structIn(FILE_TIMES, 'times')), flags(AT)],
+    result: NONE,
+  },
   umask: {
     name: 'umask',
     about: 'Sets the bits that new files do not get; gives the old ones',
@@ -233,7 +249,7 @@ export const FILE_CALLS = {
   statx: {
     name: 'statx',
     about: 'Tells type, owner, size, times, mount of a file. ENOENT, EACCES',
-    params: [dirfd(), path(), flags(AT), flags(STATX, 'mask'), structOut(STATX_STRUCT, 'statxbuf')],
+    params: [dirfd(), path(), flags(STATX_AT), flags(STATX, 'mask'), structOut(STATX_STRUCT, 'statxbuf')],
     result: out('StatxDecoded'),
   },
   getdents64: {

@@ -14,19 +14,8 @@ import {
   prctlArgument,
   signal,
 } from '../params.ts'
-import {
-  cpuSet,
-  idList,
-  outCpuSet,
-  outIds,
-  outInt,
-  outNumbers,
-  outSignalSet,
-  signalSet,
-  stringList,
-  structIn,
-  structOut,
-} from '../memory-params.ts'
+import { outInt, outNumbers, stringList, structIn, structOut } from '../memory-params.ts'
+import { cpuSet, idList, outCpuSet, outIds, outSignalSet, signalSet } from '../set-params.ts'
 import { NONE, FD, PID, VALUE, combined, out } from '../results.ts'
 import { capData, capHeader, capHeaderOf, outCapData } from '../capability-params.ts'
 import { outSiginfo } from '../siginfo.ts'

@@ -1,7 +1,7 @@
 import type { Call } from '../call.ts'
 import { bpfAttribute, landlockRule, outMountIds, outStatmount } from '../kernel-object-params.ts'
 import { bytes, outBytes, structIn, structInSized, structOut } from '../memory-params.ts'
-import { choice, constant, fd, flags, id, int, path, pid, raw, text, u64, uint } from '../params.ts'
+import { choice, constant, fd, flags, id, int, nullable, path, pid, raw, text, u64, uint } from '../params.ts'
 import { FD, NONE, VALUE, out } from '../results.ts'
 import { BPF_PROG_LOAD_ATTR } from '../structs/bpf.ts'
 import { LANDLOCK_RULESET_ATTR, SCHED_ATTR, SCHED_PARAM } from '../structs/events.ts'
@@ -10,7 +10,7 @@ import { BPF } from '../tables/bpf.ts'
 import { KEYCTL, KEY_SPEC } from '../tables/keyctl.ts'
 import { LANDLOCK_CREATE, LANDLOCK_RESTRICT, LANDLOCK_RULE } from '../tables/landlock.ts'
 import { GRND, MCL, SPLICE } from '../tables/memory.ts'
-import { KCMP, XATTR } from '../tables/open.ts'
+import { DUP, KCMP, XATTR } from '../tables/open.ts'
 import { PTRACE } from '../tables/ptrace.ts'
 import { IOPRIO_WHO, SCHED, SCHED_FLAGS } from '../tables/sched.ts'
 import { LISTMOUNT } from '../tables/statmount.ts'
@@ -53,6 +53,12 @@ export const SECURITY_CALLS = {
     name: 'add_key',
     about: 'Adds a key; gives its serial number. EDQUOT, EACCES',
     params: [text('type'), text('description'), bytes('payload'), choice(KEY_SPEC, 'keyring')],
+    result: VALUE,
+  },
+  request_key: {
+    name: 'request_key',
+    about: 'Finds a key, or has it made from `callout_info`; gives its serial number. ENOKEY, EKEYREVOKED',
+    params: [text('type'), text('description'), nullable(text('callout_info')), choice(KEY_SPEC, 'dest_keyring')],
     result: VALUE,
   },
   bpf: {
@@ -137,6 +143,33 @@ export const SECURITY_CALLS = {
     params: [pid(), structOut(SCHED_ATTR, 'attr'), constant(56), constant(0)],
     result: out('SchedAttrDecoded'),
   },
+  sched_setparam: {
+    name: 'sched_setparam',
+    about: 'Sets the real-time priority. EPERM, ESRCH',
+    params: [pid(), structIn(SCHED_PARAM, 'param')],
+    result: NONE,
+  },
+  sched_getparam: {
+    name: 'sched_getparam',
+    page: 'sched_setparam',
+    about: 'The real-time priority. ESRCH',
+    params: [pid(), structOut(SCHED_PARAM, 'param')],
+    result: out('SchedParamDecoded'),
+  },
+  sched_get_priority_max: {
+    name: 'sched_get_priority_max',
+    about: 'The highest real-time priority of a policy',
+    params: [choice(SCHED, 'policy')],
+    result: VALUE,
+  },
+  sched_get_priority_min: {
+    name: 'sched_get_priority_min',
+    page: 'sched_get_priority_max',
+    about: 'The lowest real-time priority of a policy',
+    params: [choice(SCHED, 'policy')],
+    result: VALUE,
+  },
+  sched_yield: { name: 'sched_yield', about: 'Lets others run', params: [], result: NONE },
   ioprio_set: {
     name: 'ioprio_set',
     about: 'Sets the I/O priority, made by `ioprioValue`. EPERM',
@@ -219,6 +252,12 @@ export const SECURITY_CALLS = {
     about: 'Frees the memory of a killed process at once (5.15). EINVAL, ESRCH',
     params: [fd('pidfd'), constant(0)],
     result: NONE,
+  },
+  memfd_secret: {
+    name: 'memfd_secret',
+    about: 'Makes a file in memory that the kernel itself cannot read (5.14). ENOSYS unless enabled at boot',
+    params: [flags(DUP)],
+    result: FD,
   },
   vhangup: { name: 'vhangup', about: 'Hangs up the controlling terminal. EPERM', params: [], result: NONE },
   sync: { name: 'sync', about: 'Has all file systems written to their devices', params: [], result: NONE },

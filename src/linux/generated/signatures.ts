@@ -78,6 +78,7 @@ import type {
   LandlockScope,
   ListmountFlag,
   LockOperation,
+  LockType,
   MemfdFlag,
   MlockallFlag,
   MountAttr,
@@ -113,6 +114,7 @@ import type {
   SocketType,
   SpliceFlag,
   StatmountMask,
+  StatxAtFlag,
   StatxAttr,
   StatxMask,
   TimerfdFlag,
@@ -124,9 +126,21 @@ import type {
   XattrFlag,
 } from '../tables/index.ts'
 
+/** `file_times` of ; fields left out are zero. */
+export interface FileTimes {
+  readonly atime?: Timespec
+  readonly mtime?: Timespec
+}
+
+/** `file_times` as decoded. */
+export interface FileTimesDecoded {
+  readonly atime: TimespecDecoded
+  readonly mtime: TimespecDecoded
+}
+
 /** `struct flock` of linux/fcntl.h; fields left out are zero. */
 export interface Flock {
-  readonly l_type?: number | Ref<number>
+  readonly l_type?: LockType | number
   readonly l_whence?: number | Ref<number>
   readonly l_start?: number | bigint | Ref<number>
   readonly l_len?: number | bigint | Ref<number>
@@ -135,7 +149,7 @@ export interface Flock {
 
 /** `struct flock` as decoded. */
 export interface FlockDecoded {
-  readonly l_type: number
+  readonly l_type: LockType | number
   readonly l_whence: number
   readonly l_start: number
   readonly l_len: number
@@ -1194,6 +1208,7 @@ export interface BpfProgQueryAttrDecoded {
 
 /** Types of every struct of the tables, by its kernel name. */
 export interface StructTypes {
+  readonly file_times: { readonly input: FileTimes; readonly decoded: FileTimesDecoded }
   readonly flock: { readonly input: Flock; readonly decoded: FlockDecoded }
   readonly linux_dirent64: { readonly input: DirentHeader; readonly decoded: DirentHeaderDecoded }
   readonly mount_attr: { readonly input: MountAttributes; readonly decoded: MountAttributesDecoded }
@@ -1351,6 +1366,9 @@ export interface SysCalls {
   /** Path of the working directory; begins with "(unreachable)" outside the root. ENOENT, ERANGE. Man page: getcwd(2) */
   getcwd(options?: CallOptions): Promise<string>
 
+  /** Sets the times of a file; null means now, `UTIME_OMIT` leaves one as it is. EPERM, EACCES. Man page: utimensat(2) */
+  utimensat(dirfd: number | 'AT_FDCWD', pathname: PathArg | null, times: FileTimes | null, flags: Flags<AtFlag>, options?: CallOptions): Promise<void>
+
   /** Sets the bits that new files do not get; gives the old ones. Man page: umask(2) */
   umask(mask: number, options?: CallOptions): Promise<number>
 
@@ -1370,7 +1388,7 @@ export interface SysCalls {
   memfd_create(name: string | Uint8Array, flags: Flags<MemfdFlag>, options?: CallOptions): Promise<Fd>
 
   /** Tells type, owner, size, times, mount of a file. ENOENT, EACCES. Man page: statx(2) */
-  statx(dirfd: number | 'AT_FDCWD', pathname: PathArg, flags: Flags<AtFlag>, mask: Flags<StatxMask>, options?: CallOptions): Promise<StatxDecoded>
+  statx(dirfd: number | 'AT_FDCWD', pathname: PathArg, flags: Flags<StatxAtFlag>, mask: Flags<StatxMask>, options?: CallOptions): Promise<StatxDecoded>
 
   /** Reads directory entries into a buffer of `count` bytes; an empty list is the end. ENOTDIR, EINVAL (buffer too small). Man page: getdents64(2) */
   getdents64(fd: number, count: number, options?: CallOptions): Promise<readonly DirectoryEntry[]>
@@ -1681,6 +1699,9 @@ export interface SysCalls {
   /** Adds a key; gives its serial number. EDQUOT, EACCES. Man page: add_key(2) */
   add_key(type: string | Uint8Array, description: string | Uint8Array, payload: string | Uint8Array, keyring: KeySpec | number, options?: CallOptions): Promise<number>
 
+  /** Finds a key, or has it made from `callout_info`; gives its serial number. ENOKEY, EKEYREVOKED. Man page: request_key(2) */
+  request_key(type: string | Uint8Array, description: string | Uint8Array, callout_info: string | Uint8Array | null, dest_keyring: KeySpec | number, options?: CallOptions): Promise<number>
+
   /** Works on BPF programs and maps; the command says which attribute. EPERM, EINVAL. Man page: bpf(2) */
   bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfObjAttr | Uint8Array, options?: CallOptions): Promise<number>
 
@@ -1720,6 +1741,21 @@ export interface SysCalls {
   /** The scheduling of a thread. ESRCH. Man page: sched_setattr(2) */
   sched_getattr(pid: number, options?: CallOptions): Promise<SchedAttrDecoded>
 
+  /** Sets the real-time priority. EPERM, ESRCH. Man page: sched_setparam(2) */
+  sched_setparam(pid: number, param: SchedParam, options?: CallOptions): Promise<void>
+
+  /** The real-time priority. ESRCH. Man page: sched_setparam(2) */
+  sched_getparam(pid: number, options?: CallOptions): Promise<SchedParamDecoded>
+
+  /** The highest real-time priority of a policy. Man page: sched_get_priority_max(2) */
+  sched_get_priority_max(policy: SchedPolicy | number, options?: CallOptions): Promise<number>
+
+  /** The lowest real-time priority of a policy. Man page: sched_get_priority_max(2) */
+  sched_get_priority_min(policy: SchedPolicy | number, options?: CallOptions): Promise<number>
+
+  /** Lets others run. Man page: sched_yield(2) */
+  sched_yield(options?: CallOptions): Promise<void>
+
   /** Sets the I/O priority, made by `ioprioValue`. EPERM. Man page: ioprio_set(2) */
   ioprio_set(which: IoprioWho | number, who: number, ioprio: number, options?: CallOptions): Promise<void>
 
@@ -1758,6 +1794,9 @@ export interface SysCalls {
 
   /** Frees the memory of a killed process at once (5.15). EINVAL, ESRCH. Man page: process_mrelease(2) */
   process_mrelease(pidfd: number, options?: CallOptions): Promise<void>
+
+  /** Makes a file in memory that the kernel itself cannot read (5.14). ENOSYS unless enabled at boot. Man page: memfd_secret(2) */
+  memfd_secret(flags: Flags<DupFlag>, options?: CallOptions): Promise<Fd>
 
   /** Hangs up the controlling terminal. EPERM. Man page: vhangup(2) */
   vhangup(options?: CallOptions): Promise<void>
@@ -1864,6 +1903,9 @@ export interface ProgramCalls {
   /** Path of the working directory; begins with "(unreachable)" outside the root. ENOENT, ERANGE. Man page: getcwd(2) */
   getcwd(): Ref<string>
 
+  /** Sets the times of a file; null means now, `UTIME_OMIT` leaves one as it is. EPERM, EACCES. Man page: utimensat(2) */
+  utimensat(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg | null, times: FileTimes | null, flags: Flags<AtFlag>): void
+
   /** Sets the bits that new files do not get; gives the old ones. Man page: umask(2) */
   umask(mask: number | Ref<number>): Ref<number>
 
@@ -1883,7 +1925,7 @@ export interface ProgramCalls {
   memfd_create(name: string | Uint8Array, flags: Flags<MemfdFlag>): Ref<Fd>
 
   /** Tells type, owner, size, times, mount of a file. ENOENT, EACCES. Man page: statx(2) */
-  statx(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, flags: Flags<AtFlag>, mask: Flags<StatxMask>): Ref<StatxDecoded>
+  statx(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, flags: Flags<StatxAtFlag>, mask: Flags<StatxMask>): Ref<StatxDecoded>
 
   /** Reads directory entries into a buffer of `count` bytes; an empty list is the end. ENOTDIR, EINVAL (buffer too small). Man page: getdents64(2) */
   getdents64(fd: number | Ref<Fd>, count: number): Ref<readonly DirectoryEntry[]>
@@ -2194,6 +2236,9 @@ export interface ProgramCalls {
   /** Adds a key; gives its serial number. EDQUOT, EACCES. Man page: add_key(2) */
   add_key(type: string | Uint8Array, description: string | Uint8Array, payload: string | Uint8Array, keyring: KeySpec | number): Ref<number>
 
+  /** Finds a key, or has it made from `callout_info`; gives its serial number. ENOKEY, EKEYREVOKED. Man page: request_key(2) */
+  request_key(type: string | Uint8Array, description: string | Uint8Array, callout_info: string | Uint8Array | null, dest_keyring: KeySpec | number): Ref<number>
+
   /** Works on BPF programs and maps; the command says which attribute. EPERM, EINVAL. Man page: bpf(2) */
   bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfObjAttr | Uint8Array): Ref<number>
 
@@ -2233,6 +2278,21 @@ export interface ProgramCalls {
   /** The scheduling of a thread. ESRCH. Man page: sched_setattr(2) */
   sched_getattr(pid: number | Ref<Pid>): Ref<SchedAttrDecoded>
 
+  /** Sets the real-time priority. EPERM, ESRCH. Man page: sched_setparam(2) */
+  sched_setparam(pid: number | Ref<Pid>, param: SchedParam): void
+
+  /** The real-time priority. ESRCH. Man page: sched_setparam(2) */
+  sched_getparam(pid: number | Ref<Pid>): Ref<SchedParamDecoded>
+
+  /** The highest real-time priority of a policy. Man page: sched_get_priority_max(2) */
+  sched_get_priority_max(policy: SchedPolicy | number): Ref<number>
+
+  /** The lowest real-time priority of a policy. Man page: sched_get_priority_max(2) */
+  sched_get_priority_min(policy: SchedPolicy | number): Ref<number>
+
+  /** Lets others run. Man page: sched_yield(2) */
+  sched_yield(): void
+
   /** Sets the I/O priority, made by `ioprioValue`. EPERM. Man page: ioprio_set(2) */
   ioprio_set(which: IoprioWho | number, who: number | Ref<Pid>, ioprio: number | Ref<number>): void
 
@@ -2271,6 +2331,9 @@ export interface ProgramCalls {
 
   /** Frees the memory of a killed process at once (5.15). EINVAL, ESRCH. Man page: process_mrelease(2) */
   process_mrelease(pidfd: number | Ref<Fd>): void
+
+  /** Makes a file in memory that the kernel itself cannot read (5.14). ENOSYS unless enabled at boot. Man page: memfd_secret(2) */
+  memfd_secret(flags: Flags<DupFlag>): Ref<Fd>
 
   /** Hangs up the controlling terminal. EPERM. Man page: vhangup(2) */
   vhangup(): void

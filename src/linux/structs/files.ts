@@ -1,14 +1,29 @@
 import { nested } from '../memory-fields.ts'
-import { count64, fd64, flags, i32, modeField, reserved, signedCount64, u16, u32, u64, u8 } from '../scalar-fields.ts'
+import {
+  choice,
+  count64,
+  fd64,
+  flags,
+  i32,
+  modeField,
+  octal,
+  reserved,
+  signedCount64,
+  u16,
+  u32,
+  u64,
+  u8,
+} from '../scalar-fields.ts'
 import { struct } from '../struct.ts'
 import { MOUNT_ATTR, MS } from '../tables/mount.ts'
-import { OPEN, RESOLVE } from '../tables/open.ts'
+import { LOCK_TYPE, OPEN, RESOLVE } from '../tables/open.ts'
 import { STATX, STATX_ATTR } from '../tables/statx.ts'
+import { TIMESPEC } from './process.ts'
 
 /** openat2(2): flags, mode and how the path may be resolved. */
 export const OPEN_HOW = struct('open_how', 'linux/openat2.h', [
   ['flags', flags(8, OPEN)],
-  ['mode', { ...u64, input: 'number', print: modeField(4).print }],
+  ['mode', { ...u64, input: 'number', print: octal }],
   ['resolve', flags(8, RESOLVE)],
 ])
 
@@ -73,9 +88,20 @@ export const LINUX_DIRENT64 = struct(
   { c: '', typeName: 'DirentHeader' },
 )
 
+/** Both times that utimensat(2) sets. */
+export const FILE_TIMES = struct(
+  'file_times',
+  '',
+  [
+    ['atime', nested(TIMESPEC)],
+    ['mtime', nested(TIMESPEC)],
+  ],
+  { c: '' },
+)
+
 /** A lock of fcntl(2). */
 export const FLOCK = struct('flock', 'linux/fcntl.h', [
-  ['l_type', u16],
+  ['l_type', choice(2, LOCK_TYPE)],
   ['l_whence', u16],
   ['l_start', signedCount64],
   ['l_len', signedCount64],

@@ -1,3 +1,4 @@
+import type { FieldKind } from '../field.ts'
 import { array, chars, countOf, nested, structsPointer } from '../memory-fields.ts'
 import {
   choice,
@@ -50,13 +51,20 @@ export const ITIMERSPEC = struct('itimerspec', 'linux/time.h', [
   ['it_value', nested(TIMESPEC)],
 ])
 
+/** RLIM64_INFINITY */
+const UNLIMITED = 0xffff_ffff_ffff_ffffn
+const limit: FieldKind = {
+  ...u64,
+  print: (value, arch) => (value === UNLIMITED ? 'RLIM64_INFINITY' : u64.print(value, arch)),
+}
+
 /** A soft and a hard limit; 0xffffffffffffffffn is RLIM_INFINITY. */
 export const RLIMIT = struct(
   'rlimit64',
   'linux/resource.h',
   [
-    ['rlim_cur', u64],
-    ['rlim_max', u64],
+    ['rlim_cur', limit],
+    ['rlim_max', limit],
   ],
   { typeName: 'Rlimit' },
 )

@@ -1,15 +1,20 @@
 import { type NameOf, flagSet } from '../constant-set.ts'
 
 /** Protection of memory. */
-export const PROT = flagSet('ProtFlag', 'linux/mman.h', {
-  PROT_NONE: 0,
-  PROT_READ: 1,
-  PROT_WRITE: 2,
-  PROT_EXEC: 4,
-  PROT_SEM: 8,
-  PROT_GROWSDOWN: 0x1000000,
-  PROT_GROWSUP: 0x2000000,
-})
+export const PROT = flagSet(
+  'ProtFlag',
+  'linux/mman.h',
+  {
+    PROT_NONE: 0,
+    PROT_READ: 1,
+    PROT_WRITE: 2,
+    PROT_EXEC: 4,
+    PROT_SEM: 8,
+    PROT_GROWSDOWN: 0x1000000,
+    PROT_GROWSUP: 0x2000000,
+  },
+  { namesZero: true },
+)
 export type ProtFlag = NameOf<typeof PROT>
 
 /** Flags of mmap(2). */

@@ -50,11 +50,8 @@ export const AT = flagSet('AtFlag', 'linux/fcntl.h', {
   AT_SYMLINK_FOLLOW: 0x400,
   AT_NO_AUTOMOUNT: 0x800,
   AT_EMPTY_PATH: 0x1000,
-  AT_STATX_FORCE_SYNC: 0x2000,
-  AT_STATX_DONT_SYNC: 0x4000,
   AT_RECURSIVE: 0x8000,
   AT_EACCESS: 0x200,
-  AT_STATX_SYNC_AS_STAT: 0,
 })
 export type AtFlag = NameOf<typeof AT>
 
@@ -94,12 +91,17 @@ export const SEEK = choiceSet('Whence', 'unistd.h', {
 export type Whence = NameOf<typeof SEEK>
 
 /** Questions of faccessat2(2). */
-export const ACCESS = flagSet('AccessMode', 'unistd.h', {
-  F_OK: 0,
-  X_OK: 1,
-  W_OK: 2,
-  R_OK: 4,
-})
+export const ACCESS = flagSet(
+  'AccessMode',
+  'unistd.h',
+  {
+    F_OK: 0,
+    X_OK: 1,
+    W_OK: 2,
+    R_OK: 4,
+  },
+  { namesZero: true },
+)
 export type AccessMode = NameOf<typeof ACCESS>
 
 /** Modes of fallocate(2). */
@@ -168,3 +170,26 @@ export const XATTR = flagSet('XattrFlag', 'linux/xattr.h', {
   XATTR_REPLACE: 2,
 })
 export type XattrFlag = NameOf<typeof XATTR>
+
+/** Values of `tv_nsec` for utimensat(2): now, or leave as it is. */
+export const UTIME = choiceSet('UtimeNsec', 'sys/stat.h', {
+  UTIME_NOW: 0x3fffffff,
+  UTIME_OMIT: 0x3ffffffe,
+})
+export type UtimeNsec = NameOf<typeof UTIME>
+
+/** Flags of statx(2); the synchronisation is a choice of its own. */
+export const STATX_AT = flagSet(
+  'StatxAtFlag',
+  'linux/fcntl.h',
+  {
+    AT_STATX_SYNC_AS_STAT: 0,
+    AT_STATX_FORCE_SYNC: 0x2000,
+    AT_STATX_DONT_SYNC: 0x4000,
+    AT_SYMLINK_NOFOLLOW: 0x100,
+    AT_NO_AUTOMOUNT: 0x800,
+    AT_EMPTY_PATH: 0x1000,
+  },
+  { field: 0x6000 },
+)
+export type StatxAtFlag = NameOf<typeof STATX_AT>

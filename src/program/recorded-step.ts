@@ -1,0 +1,66 @@
+import type { Call, EncodedOut } from '../linux/call.ts'
+import type { Word } from '../linux/encoder.ts'
+import { Ref } from '../linux/ref.ts'
+import type { Step } from './step.ts'
+
+/** What a builder keeps of a step. Everything that only listings and failures need is worked out when it is asked for. */
+export class RecordedStep implements Step {
+  readonly feature?: string
+  readonly because?: string
+  readonly tolerated: readonly string[]
+  readonly outs: readonly EncodedOut[]
+  readonly also?: readonly string[]
+  readonly #call: Call
+  readonly #args: readonly unknown[]
+  readonly #index: number
+
+  constructor(
+    call: Call,
+    args: readonly unknown[],
+    index: number,
+    rest: {
+      readonly feature: string | undefined
+      readonly because: string | undefined
+      readonly tolerated: readonly string[]
+      readonly outs: readonly EncodedOut[]
+      readonly also: readonly string[] | undefined
+    },
+  ) {
+    this.#call = call
+    this.#args = args
+    this.#index = index
+    if (rest.feature !== undefined) this.feature = rest.feature
+    if (rest.because !== undefined) this.because = rest.because
+    if (rest.also !== undefined) this.also = rest.also
+    this.tolerated = rest.tolerated
+    this.outs = rest.outs
+  }
+
+  get name(): string {
+    return this.#call.name
+  }
+
+  get kind(): Step['kind'] {
+    return this.#call.result.kind
+  }
+
+  get label(): string | undefined {
+    return this.kind === 'void' ? undefined : `r${this.#index}`
+  }
+
+  get opens(): readonly Word[] {
+    if (this.kind === 'fd' && !this.outs.some((out) => out.loads)) return [{ kind: 'result', value: this.#index }]
+    return this.outs.flatMap((out) => Object.values(out.loads ?? {}).map((value) => ({ kind: 'load', value }) as const))
+  }
+
+  get closes(): Word | undefined {
+    const closed = this.#call.closes === undefined ? undefined : this.#args[this.#call.closes]
+    return closed instanceof Ref ? closed.word : undefined
+  }
+
+  printArgs(): string {
+    let next = 0
+    const texts = this.#call.params.map((param) => param.print(param.implied ? undefined : this.#args[next++]))
+    return texts.filter((text) => text !== '').join(', ')
+  }
+}

@@ -1,0 +1,236 @@
+import { SPECIALS, VALUES } from '../../src/protocol/wire.ts'
+import { concat, frame, hello, little, program, struct } from './encode.ts'
+import {
+  ECHO,
+  CHILD,
+  FIRST_FD,
+  ENOSYS,
+  run,
+  reply,
+  good,
+  text,
+  relocation,
+  cloneArguments,
+  type Vector,
+} from './vector.ts'
+
+/** Connections that go well. */
+export const orders: readonly Vector[] = [
+  good('hello', [], []),
+  { name: 'hello-unanswered', input: hello(0), answer: new Uint8Array(0), code: 0, descriptors: 0 },
+  good('run-empty', [run({})], [reply([])]),
+  good(
+    'run-results',
+    [
+      run({
+        steps: [
+          [ECHO, 5],
+          [ECHO, -5_000],
+          [ECHO, 2n ** 62n],
+        ],
+      }),
+    ],
+    [reply([5, -5_000, 2n ** 62n])],
+  ),
+  good('run-unanswered', [frame('RUN', program({ steps: [[ECHO, 1]] }))], []),
+  good(
+    'run-result-as-argument',
+    [
+      run({
+        steps: [
+          [ECHO, 5],
+          [ECHO, ['RESULT', 0]],
+        ],
+      }),
+    ],
+    [reply([5, 5])],
+  ),
+  good('run-reply', [run({ steps: [[ECHO, ['LOAD', 4]]], reply: 8 })], [reply([0], { reply: new Uint8Array(8) })]),
+  good('run-attached', [run({ steps: [[ECHO, ['ATTACHED', 1]]] }, 2)], [reply([FIRST_FD + 1])], 2),
+  good(
+    'run-stops',
+    [
+      run({
+        steps: [
+          [ECHO, 1],
+          [ECHO, -13],
+          [ECHO, 3],
+        ],
+        reply: 4,
+      }),
+    ],
+    [reply([1, -13], { error: 13, reply: new Uint8Array(4) })],
+  ),
+  good(
+    'run-tolerates',
+    [
+      run({
+        steps: [
+          [ECHO, -13],
+          [ECHO, -130],
+        ],
+        tolerated: { 0: [13], 1: [130] },
+      }),
+    ],
+    [reply([-13, -130])],
+  ),
+  good(
+    'run-inherits-failure',
+    [
+      run({
+        steps: [
+          [ECHO, -13],
+          [ECHO, ['RESULT', 0]],
+          [ECHO, 1],
+        ],
+        tolerated: { 0: [13] },
+      }),
+    ],
+    [reply([-13, -13, 1])],
+  ),
+  good('run-unknown-call', [run({ steps: [[4000]] })], [reply([-ENOSYS], { error: ENOSYS })]),
+  good(
+    'run-sends',
+    [run({ steps: [[ECHO, 9]], sends: [{ kind: VALUES.RESULT, value: 0 }] })],
+    [reply([9], { descriptors: 1 })],
+  ),
+  good(
+    'run-sends-nothing-after-failure',
+    [
+      run({
+        steps: [
+          [ECHO, 9],
+          [ECHO, -1],
+        ],
+        sends: [{ kind: VALUES.RESULT, value: 0 }],
+      }),
+    ],
+    [reply([9, -1], { error: 1 })],
+  ),
+  good(
+    'run-padded',
+    [frame('RUN', concat(program({ data: new Uint8Array(3) }), new Uint8Array(5)), { id: 7 })],
+    [reply([])],
+  ),
+  good(
+    'run-twice-unaligned',
+    [run({ data: new Uint8Array(3) }), run({ steps: [[ECHO, 6]], data: new Uint8Array(1) })],
+    [reply([]), reply([6])],
+  ),
+  good(
+    'clone',
+    [run({ steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], 0, 0]], data: cloneArguments }, 1)],
+    [reply([CHILD])],
+  ),
+  good(
+    'clone-keeps',
+    [
+      run(
+        {
+          steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], ['DATA', 88], 2]],
+          relocations: [relocation('WORD32', 'ATTACHED', 2, 88, 0), relocation('WORD32', 'ATTACHED', 1, 92, 0)],
+          data: concat(cloneArguments, new Uint8Array(8)),
+        },
+        3,
+      ),
+    ],
+    [reply([CHILD])],
+    2,
+  ),
+  good(
+    'clone-refused-flags',
+    [
+      run(
+        {
+          steps: [[SPECIALS.CLONE, ['DATA', 0], 88, ['ATTACHED', 0], 0, 0]],
+          data: concat(little(0x100n, 8), cloneArguments.slice(8)),
+        },
+        1,
+      ),
+    ],
+    [reply([-22], { error: 22 })],
+  ),
+  good(
+    'run-sends-attached',
+    [run({ sends: [{ kind: VALUES.ATTACHED, value: 0 }] }, 1)],
+    [reply([], { descriptors: 1 })],
+  ),
+  good('run-fails-closes-attached', [run({ steps: [[ECHO, -1]] }, 2)], [reply([-1], { error: 1 })]),
+  good(
+    'clone-pointer-outside',
+    [run({ steps: [[SPECIALS.CLONE, 4096, 88, ['ATTACHED', 0], 0, 0]] }, 1)],
+    [reply([-14], { error: 14 })],
+  ),
+  good(
+    'descriptors',
+    [run({ steps: [[SPECIALS.DESCRIPTORS, ['DATA', 0], 2]], data: new Uint8Array(16) })],
+    [reply([0])],
+  ),
+  good(
+    'descriptors-outside',
+    [run({ steps: [[SPECIALS.DESCRIPTORS, ['DATA', 1], 2]], data: new Uint8Array(16) })],
+    [reply([-14], { error: 14 })],
+  ),
+  good(
+    'relocations',
+    [
+      run(
+        {
+          steps: [
+            [ECHO, 5],
+            [ECHO, 6],
+          ],
+          relocations: [
+            relocation('TEXT', 'RESULT', 0),
+            relocation('WORD32', 'ATTACHED', 0, 24),
+            relocation('WORD64', 'LOAD', 0, 32),
+          ],
+          data: concat(text(0), new Uint8Array(19)),
+          reply: 4,
+        },
+        1,
+      ),
+    ],
+    [reply([5, 6], { reply: new Uint8Array(4) })],
+    1,
+  ),
+  good(
+    'cleanup-kept-replaced-forgotten',
+    [
+      frame('CLEANUP', concat(struct('cleanup', { key: 1 }), program({ steps: [[ECHO, 1]] })), { id: 7 }),
+      frame('CLEANUP', concat(struct('cleanup', { key: 1 }), program({ steps: [[ECHO, -16]] })), {
+        id: 7,
+        descriptors: 1,
+      }),
+      frame('CLEANUP', concat(struct('cleanup', { key: 2 }), program({ steps: [[ECHO, 3]] })), { id: 7 }),
+      frame('CLEANUP', struct('cleanup', { key: 2 }), { id: 7 }),
+    ],
+    [reply([]), reply([]), reply([]), reply([])],
+  ),
+  good('signals', [frame('SIGNALS', struct('signals', { mask: 2n ** 63n + 1n }), { id: 7 })], [reply([])]),
+  good('detach', [frame('DETACH', new Uint8Array(0), { id: 7 })], [reply([])]),
+]
+
+const long = { steps: Array.from({ length: 500 }, (_, i) => [ECHO, i]), data: new Uint8Array(5), reply: 3 }
+/** Frames and replies that are longer than the agent's buffers. */
+export const large: readonly Vector[] = [
+  good(
+    'run-longer-than-the-buffer',
+    [run(long), run({})],
+    [
+      reply(
+        long.steps.map((_, i) => i),
+        { reply: new Uint8Array(3) },
+      ),
+      reply([]),
+    ],
+  ),
+  good('run-larger-reply', [run({ reply: 40_000 })], [reply([], { reply: new Uint8Array(40_000) })]),
+]
+
+/** Connections that end in the middle of a frame. */
+export const truncated: readonly Vector[] = [
+  good('end-in-header', [run({}).slice(0, 7)], []),
+  good('end-in-payload', [run({}).slice(0, 20)], []),
+  good('end-in-long-payload', [run(long).slice(0, 33_000)], []),
+]
