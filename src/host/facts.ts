@@ -7,6 +7,8 @@ export interface RootEntry {
   readonly kind: 'directory' | 'file' | 'symlink'
   /** What a symbolic link says, `usr/bin` */
   readonly target?: string
+  /** What a small text file that everybody may read holds: a copy is cheaper than a mount */
+  readonly content?: string
 }
 
 /** A yes, or a no with its reason and what would make it a yes. */

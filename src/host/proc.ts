@@ -10,7 +10,7 @@ const MASKED = [
 ]
 
 /** Names below /proc through which root in a container could change the host. */
-const PROTECTED = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']
+const PROTECTED = ['bus', 'fs', 'irq', 'pressure', 'sys', 'sysrq-trigger']
 
 /** Those of both lists that this kernel has, relative to /proc, sorted. */
 export function readProcPaths(source: HostSource): HostFacts['procPaths'] {

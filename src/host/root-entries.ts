@@ -36,13 +36,23 @@ export function readEtcEntries(source: HostSource): RootEntry[] {
     const entry = isBehindLink(source, name) ? undefined : source.entry(`/etc/${name}`)
     // What a link leads to is what has to be readable; a link that leads nowhere is of no use.
     const mode = entry?.kind === 'symlink' ? source.mode(`/etc/${name}`) : entry?.mode
-    return entry && isWorldReadable(mode) ? toRootEntry(name, entry) : []
+    return entry && isWorldReadable(mode) ? toRootEntry(name, entry).map((each) => withContent(each, source)) : []
   })
 }
 
 function toRootEntry(name: string, { kind, target }: SourceEntry): RootEntry[] {
   if (kind === 'other') return []
   return [{ name, kind, ...(target === undefined ? {} : { target }) }]
+}
+
+/** Larger files are attached, not copied. */
+const COPIED_CHARACTERS = 16 * 1024
+
+/** Adds what a small text file holds; U+FFFD stands for bytes that are no UTF-8 (ld.so.cache). */
+function withContent(entry: RootEntry, source: HostSource): RootEntry {
+  const content = entry.kind === 'file' ? source.text(`/etc/${entry.name}`) : undefined
+  if (content === undefined || content.length > COPIED_CHARACTERS || content.includes('\uFFFD')) return entry
+  return { ...entry, content }
 }
 
 /** A directory needs x as well as r; 0o170000 is S_IFMT and 0o040000 S_IFDIR, inode(7). */

@@ -120,11 +120,8 @@ export const choice = (size: Size, set: ConstantSet): FieldKind => ({
 /** Permission bits and file type, printed in octal. */
 export const modeField = (size: 2 | 4): FieldKind => ({ ...(size === 2 ? u16 : u32), input: 'number', print: octal })
 
-/** A number as strace prints a mode: `0755`. */
-export function octal(value: unknown): string {
-  const number = Number(value)
-  return number === 0 ? '000' : `0${number.toString(8).padStart(3, '0')}`
-}
+/** A number as strace prints a mode: `0755`, `022`, `000`. */
+export const octal = (value: unknown): string => `0${Number(value).toString(8)}`.padStart(3, '0')
 
 /** Bytes the kernel keeps for itself; always zero, never shown. */
 export const reserved = (size: number, align: 1 | 2 | 4 | 8 = 1): FieldKind => ({

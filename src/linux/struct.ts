@@ -32,6 +32,8 @@ interface StructOptions {
   readonly union?: true
   /** The header's type is larger (a union, or grown since): its size is not asserted */
   readonly partial?: true
+  /** Fields left out are shown as 0, because strace does so for this one */
+  readonly showsZeros?: true
   /** A macro that only headers with the whole struct define */
   readonly since?: string
 }
@@ -46,6 +48,7 @@ export class Struct {
   readonly union: boolean
   readonly partial: boolean
   readonly since: string | undefined
+  readonly #showsZeros: boolean
   readonly #packed: readonly Arch[]
   readonly #layouts = new Map<Arch, Layout>()
   readonly #names: ReadonlySet<string>
@@ -59,6 +62,7 @@ export class Struct {
     this.union = options.union === true
     this.partial = options.partial === true
     this.since = options.since
+    this.#showsZeros = options.showsZeros === true
     this.#packed = options.packed ?? []
     this.#names = new Set(fields.map(([field]) => field))
   }
@@ -138,12 +142,12 @@ export class Struct {
     return result
   }
 
-  /** The struct as strace prints it; fields at the end that were left out are not shown. */
+  /** The struct as strace prints it; fields that were left out are not shown. */
   print(value: unknown, arch: Arch = 'x64'): string {
     const input = value as Readonly<Record<string, unknown>>
     const shown: string[] = []
     for (const [name, kind] of this.fields) {
-      const given = input[name] ?? kind.derive?.(input)
+      const given = input[name] ?? kind.derive?.(input) ?? (this.#showsZeros ? 0 : undefined)
       if (given !== undefined && given !== null) shown.push(`${name}=${kind.print(given, arch)}`)
     }
     return `{${shown.join(', ')}}`

@@ -1,9 +1,19 @@
 import { boundingSteps } from '../features/capabilities/capabilities.ts'
 import { cgroupNamespaceSteps, loopbackSteps, unshareSteps } from '../features/namespaces/namespaces.ts'
 import { attachBind, openBind } from '../features/root/binds.ts'
-import { deviceSteps } from '../features/root/devices.ts'
+import { deviceSteps, nodeSteps } from '../features/root/devices.ts'
 import { type ProcPath, procSteps } from '../features/root/proc.ts'
-import { entrySteps, nameSteps, newRootSteps, type OwnFile, ownFileSteps, pivotSteps, type RootSpec } from '../features/root/root-steps.ts'
+import {
+  entrySteps,
+  hostReadOnlySteps,
+  nameSteps,
+  newRootSteps,
+  type OwnFile,
+  ownFileSteps,
+  pivotSteps,
+  privateSteps,
+  type RootSpec,
+} from '../features/root/root-steps.ts'
 import { copyTree, READ_ONLY } from '../features/root/trees.ts'
 import { becomeRootSteps, type IdMap } from '../features/users/id-map.ts'
 import type { Arch } from '../linux/arch.ts'
@@ -30,6 +40,8 @@ export interface InitInput {
 export function initProgram({ arch, settings, map, root: spec, procPaths, treesAttached }: InitInput): Program {
   const p = program({ arch })
   unshareSteps(p, settings.net)
+  privateSteps(p)
+  const nodes = nodeSteps(p)
   gateSteps(p)
   becomeRootSteps(p, map, settings.user)
   cgroupNamespaceSteps(p)
@@ -38,8 +50,9 @@ export function initProgram({ arch, settings, map, root: spec, procPaths, treesA
   const trees = treesAttached ? attachedTrees(p, settings) : openedTrees(p, settings)
   p.because('root', 'Modes are meant as they are written here')
   p.umask(0)
+  hostReadOnlySteps(p)
   const root = newRootSteps(p, spec)
-  deviceSteps(p, root)
+  deviceSteps(p, root, nodes)
   entrySteps(p, root, spec, trees.rootfs)
   ownFileSteps(p, root, spec, settings.user)
   procSteps(p, root, procPaths)

@@ -269,17 +269,21 @@ export class Agent implements AsyncDisposable {
   /** Ends everything below this process, then the process; resolves when it is gone. */
   async close(options: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#state === 'closed' || this.#state === 'detached' || this.#state === 'unborn') return
+    const child = this.#child as Child
+    let nudges: NodeJS.Timeout | undefined
     if (this.#state === 'ready') {
       this.#state = 'closing'
       this.#channel.shutdown()
+      // A call that blocks would keep the agent from seeing the end: SIGHUP makes it return, as the death of this process does.
+      nudges = setInterval(() => child.kill('SIGHUP'), NUDGE_MS)
     }
     this.#channel.hold()
     const keeper = this.#parent && this.#parent.#channel
     keeper?.hold()
-    const child = this.#child as Child
     const impatience = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? CLOSE_MS)
     await child.exited
     clearTimeout(impatience)
+    clearInterval(nudges)
     keeper?.release()
     this.#channel.release()
     this.#state = 'closed'
@@ -363,3 +367,6 @@ const KILLED: Exit = exitOf(9, NO_RUSAGE)
 
 /** How long close() waits before it kills: well above what an agent takes to end its own */
 const CLOSE_MS = 5000
+
+/** How long orders that were sent before close() may take before they are interrupted, one after the other */
+const NUDGE_MS = 20

@@ -3,7 +3,7 @@ import { isAbsolute, normalize, resolve } from 'node:path'
 import { InvalidInputError } from '../base/errors.ts'
 import { capabilityNumbers } from '../features/capabilities/capabilities.ts'
 import { checkLimits, type Limits } from '../features/cgroups/limits.ts'
-import { parseBytes, parseCpus } from '../features/limits/parse-size.ts'
+import { parseBytes, parseCpus, parseDuration } from '../features/limits/parse-size.ts'
 import { DEFAULT_SECCOMP_PROFILE, type SeccompProfile } from '../features/seccomp/index.ts'
 import { POOL } from '../features/users/id-map.ts'
 import type { RootEntry } from '../host/facts.ts'
@@ -35,6 +35,7 @@ export function parseOptions(options: SandboxOptions, draw: () => number = Math.
   const user = parseUser(options.user ?? DEFAULTS.user)
   const rootfs = options.rootfs === undefined ? null : parseRootfs(options.rootfs)
   const net = parseNet(options.net ?? 'none')
+  if (options.timeoutMs !== undefined) parseDuration(options.timeoutMs, 'timeoutMs')
   const binds = (options.binds ?? []).map((bind, index) => parseBind(bind, `binds[${index}]`))
   assertDistinct(binds)
   return {
@@ -64,8 +65,18 @@ function parseLimits(options: SandboxOptions): Limits {
     pids: options.pids ?? DEFAULTS.pids,
     ...(options.cpus === undefined ? {} : { cpus: parseCpus(options.cpus, 'cpus') }),
   }
-  checkLimits(limits)
+  try {
+    checkLimits(limits)
+  } catch (error) {
+    throw named(error, options)
+  }
   return limits
+}
+
+/** A group's limits have names of their own: the caller is told the name of the option. */
+function named(error: unknown, { memory }: SandboxOptions): unknown {
+  if (!(error instanceof InvalidInputError) || error.field !== 'memoryBytes') return error
+  return new InvalidInputError(`memory is ${JSON.stringify(memory)}: at least a page, 4096 bytes, is wanted`, { field: 'memory', cause: error })
 }
 
 function namedLimits(options: SandboxOptions): (keyof Limits)[] {
@@ -221,6 +232,12 @@ function parseRlimits(limits: NonNullable<SandboxOptions['rlimits']>): ResourceL
 
 /** Nothing of the host's environment; the caller's names win. */
 function environment(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(env)) {
+    if (typeof value === 'string' && /^[^=\0]+$/.test(name) && !value.includes('\0')) continue
+    throw new InvalidInputError(`env.${name} is ${JSON.stringify(value)}: a name without "=" and a text, both without NUL, are wanted`, {
+      field: `env.${name}`,
+    })
+  }
   return { PATH: DEFAULT_PATH, HOME, USER: 'user', LOGNAME: 'user', LANG: 'C.UTF-8', container: 'carrel', ...env }
 }
 

@@ -1,3 +1,4 @@
+import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
 import { attachTree, type Attributes, directorySteps, newFilesystem, placeholderSteps, type Root } from './trees.ts'
 
@@ -15,16 +16,24 @@ const LINKS = [
 const TERMINALS: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 const NODE: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 
-/** Makes /dev. Nodes are the host's, attached one by one: a user namespace cannot make any (mknod(2) EPERM). */
-export function deviceSteps(p: Program, root: Root): void {
-  p.because('devices', 'Six harmless nodes of the host, a terminal file system of its own, nothing else')
-  directorySteps(p, root, 'dev')
-  for (const name of NODES) {
+/** Opens the host's nodes, while their mounts still let devices work. */
+export function nodeSteps(p: Program): Ref<Fd>[] {
+  p.because('devices', 'The host’s nodes: a user namespace cannot make any (mknod(2) EPERM)')
+  return NODES.map((name) => {
     const node = p.open_tree('AT_FDCWD', `/dev/${name}`, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_SYMLINK_NOFOLLOW'])
     p.mount_setattr(node, '', ['AT_EMPTY_PATH'], { attr_set: NODE })
+    return node
+  })
+}
+
+/** Makes /dev. Nodes are the host's, attached one by one. */
+export function deviceSteps(p: Program, root: Root, nodes: readonly Ref<Fd>[]): void {
+  p.because('devices', 'Six harmless nodes of the host, a terminal file system of its own, nothing else')
+  directorySteps(p, root, 'dev')
+  NODES.forEach((name, index) => {
     placeholderSteps(p, root.fd, `dev/${name}`)
-    attachTree(p, node, root.fd, `dev/${name}`)
-  }
+    attachTree(p, nodes[index] as Ref<Fd>, root.fd, `dev/${name}`)
+  })
   for (const [name, target] of LINKS) p.symlinkat(target, root.fd, `dev/${name}`)
   directorySteps(p, root, 'dev/pts')
   const terminals = newFilesystem(p, 'devpts', { ptmxmode: '0666', mode: '0620' }, TERMINALS)

@@ -24,7 +24,7 @@ export const MASKED = [
 ] as const
 
 /** Paths of /proc that change the kernel for everybody: shown, not writable. */
-export const PROTECTED = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'] as const
+export const PROTECTED = ['bus', 'fs', 'irq', 'pressure', 'sys', 'sysrq-trigger'] as const
 
 const ATTRIBUTES: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC']
 const SHOWN: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]

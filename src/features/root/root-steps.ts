@@ -3,6 +3,7 @@ import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
 import {
   attachTree,
+  bareTree,
   copyTree,
   directorySteps,
   fileSteps,
@@ -50,13 +51,23 @@ const INODES = 262_144
  * `/` itself needs no place with a name on the host (bubblewrap CVE-2019-12439).
  */
 export function newRootSteps(p: Program, spec: RootSpec): Root {
-  p.because('root', 'Nothing mounted from here on may travel back to the host (mount_namespaces(7))')
-  p.mount(null, '/', null, ['MS_REC', 'MS_PRIVATE'], null)
   p.because('root', 'The root is the sandbox’s own and empty: what is not put into it cannot be seen')
   const options = { mode: '0755', size: String(spec.sizeBytes), nr_inodes: String(INODES) }
   const root = newFilesystem(p, 'tmpfs', options, WRITABLE)
   p.move_mount(root, '', 'AT_FDCWD', '/', ['MOVE_MOUNT_F_EMPTY_PATH'])
   return { fd: root, made: new Set() }
+}
+
+/** Cuts the mount namespace off from the host's: before anything is mounted in it. */
+export function privateSteps(p: Program): void {
+  p.because('root', 'Nothing mounted from here on may travel back to the host (mount_namespaces(7))')
+  p.mount(null, '/', null, ['MS_REC', 'MS_PRIVATE'], null)
+}
+
+/** Makes the namespace's copies of the host's mounts read-only, all at once: what is copied from them is so from the beginning. */
+export function hostReadOnlySteps(p: Program): void {
+  p.because('root', 'The host’s mounts, as this namespace has them: read-only, no set-uid, no device nodes, submounts included')
+  p.mount_setattr('AT_FDCWD', '/', ['AT_RECURSIVE'], { attr_set: READ_ONLY })
 }
 
 /** Puts the system's directories into the root, read-only. */
@@ -68,7 +79,11 @@ export function entrySteps(p: Program, root: Root, spec: RootSpec, source: Ref<F
       p.symlinkat(entry.target ?? '', root.fd, entry.name)
       continue
     }
-    const tree = source ? copyTree(p, source, entry.name, READ_ONLY) : copyTree(p, 'AT_FDCWD', `/${entry.name}`, READ_ONLY)
+    if (entry.content !== undefined) {
+      fileSteps(p, root.fd, entry.name, entry.content)
+      continue
+    }
+    const tree = source ? copyTree(p, source, entry.name, READ_ONLY) : bareTree(p, 'AT_FDCWD', `/${entry.name}`)
     if (entry.kind === 'directory') directorySteps(p, root, entry.name)
     else placeholderSteps(p, root.fd, entry.name)
     attachTree(p, tree, root.fd, entry.name)

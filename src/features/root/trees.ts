@@ -15,7 +15,7 @@ export const WRITABLE: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV']
  * hole (inventory X10, D-L08).
  */
 export function copyTree(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string, attributes: Attributes): Ref<Fd> {
-  const tree = p.open_tree(directory, path, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_RECURSIVE', 'AT_SYMLINK_NOFOLLOW'])
+  const tree = bareTree(p, directory, path)
   p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], { attr_set: attributes })
   return tree
 }
@@ -43,6 +43,10 @@ export function parentSteps(p: Program, root: Root, path: string): void {
   const slash = path.lastIndexOf('/')
   if (slash > 0) directorySteps(p, root, path.slice(0, slash))
 }
+
+/** A detached copy of a tree as it is, for sources that have the right attributes already. */
+export const bareTree = (p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string): Ref<Fd> =>
+  p.open_tree(directory, path, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_RECURSIVE', 'AT_SYMLINK_NOFOLLOW'])
 
 /** Attaches a detached tree at a path of a directory that is the sandbox’s own. */
 export function attachTree(p: Program, tree: Ref<Fd>, directory: Ref<Fd>, path: string): void {

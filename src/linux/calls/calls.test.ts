@@ -75,6 +75,15 @@ test('calls print like strace', () => {
   )
 })
 
+test('calls whose structs strace shows whole do so, and modes have at least three digits', () => {
+  assert.equal(
+    print('mount_setattr', fd, '', 'AT_EMPTY_PATH', { attr_set: 'MOUNT_ATTR_RDONLY' }),
+    'mount_setattr(r0, "", AT_EMPTY_PATH, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0, userns_fd=0}, 32)',
+  )
+  assert.equal(print('umask', 0o22), 'umask(022)')
+  assert.equal(print('unlinkat', 'AT_FDCWD', 'x', 0), 'unlinkat(AT_FDCWD, "x", 0)')
+})
+
 test('openat() pushes words in the order of the kernel', () => {
   const { words, data } = encoded('openat', 'AT_FDCWD', '/a', ['O_CLOEXEC'])
   assert.deepEqual(words, [

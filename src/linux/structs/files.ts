@@ -37,7 +37,7 @@ export const MOUNT_ATTR_STRUCT = struct(
     ['propagation', flags(8, MS)],
     ['userns_fd', fd64],
   ],
-  { typeName: 'MountAttributes' },
+  { typeName: 'MountAttributes', showsZeros: true },
 )
 
 /** A time of statx(2). */
