@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { StateError } from '../base/errors.ts'
-import type { CallOptions } from '../linux/call-options.ts'
 import { mergeUsage, parseReading, type Usage } from '../features/cgroups/readings.ts'
+import type { CallOptions } from '../linux/call-options.ts'
 import type { CommandSettings } from '../plan/command-program.ts'
 import { planCommand, type SandboxPlan } from '../plan/plan-sandbox.ts'
 import type { Agent } from '../process/agent.ts'
@@ -10,6 +10,7 @@ import type { Process } from '../process/process.ts'
 import { openStdio, type Stdio } from '../process/stdio.ts'
 import { openTerminal, type TerminalSize } from '../process/terminal.ts'
 import { program } from '../program/builder.ts'
+import { Forks } from './forks.ts'
 import { leave } from './leave.ts'
 
 /** A command on its way into a container. */
@@ -24,12 +25,14 @@ export class Container {
   readonly plan: SandboxPlan
   readonly #root: Agent
   readonly #init: Agent
+  readonly #forks: Forks
   readonly #key: number
   #closing: Promise<void> | undefined
 
-  constructor(root: Agent, init: Agent, plan: SandboxPlan, key: number) {
+  constructor(root: Agent, init: Agent, forks: Forks, plan: SandboxPlan, key: number) {
     this.#root = root
     this.#init = init
+    this.#forks = forks
     this.#key = key
     this.plan = plan
   }
@@ -50,16 +53,15 @@ export class Container {
     return how.stdio === 'pty' ? this.#enterWithTerminal(how) : this.#enterWithStdio(how, how.stdio)
   }
 
-  /** Fork and exec are sent at once: the child finds its orders waiting. */
+  /** The command's program is sent before the child is known to exist: it finds its orders waiting. */
   async #enterWithStdio(how: Enter, stdio: Stdio): Promise<Process> {
-    const plan = planCommand(this.plan, how.command)
     const ends = openStdio(stdio)
-    const birth = this.#init.conceive()
+    const { agent, born } = this.#forks.take(how)
     try {
-      const process = birth.agent.become(plan.command, ends, { ...limitsOf(how), descriptors: ends.theirs })
+      const process = agent.become(planCommand(this.plan, how.command), ends, { ...limitsOf(how), descriptors: ends.theirs })
       process.catch(() => {})
-      await this.#bear(birth, plan.fork, how)
-      return await this.#orClose(process, birth.agent)
+      await born
+      return await this.#orClose(process, agent)
     } catch (error) {
       for (const stream of [ends.stdin, ends.stdout, ends.stderr]) stream?.destroy()
       throw error
@@ -70,28 +72,18 @@ export class Container {
 
   /** The terminal must exist before the program that uses it, in the process that it belongs to. */
   async #enterWithTerminal(how: Enter): Promise<Process> {
-    const fork = planCommand(this.plan, how.command).fork
-    const birth = this.#init.conceive()
-    await this.#bear(birth, fork, how)
+    const { agent, born } = this.#forks.take(how)
+    await born
     const { user } = this.plan.settings
-    const open = openTerminal(birth.agent, { ...limitsOf(how), ...(how.size ? { size: how.size } : {}), owner: user })
-    const { master, slave } = await this.#orClose(open, birth.agent)
+    const open = openTerminal(agent, { ...limitsOf(how), ...(how.size ? { size: how.size } : {}), owner: user })
+    const { master, slave } = await this.#orClose(open, agent)
     const stream = terminalStream(master)
-    const { command } = planCommand(this.plan, { ...how.command, terminal: slave })
+    const command = planCommand(this.plan, { ...how.command, terminal: slave })
     try {
       const streams = { stdin: stream, stdout: stream, stderr: null, terminal: master }
-      return await this.#orClose(birth.agent.become(command, streams, limitsOf(how)), birth.agent)
+      return await this.#orClose(agent.become(command, streams, limitsOf(how)), agent)
     } catch (error) {
       stream.destroy()
-      throw error
-    }
-  }
-
-  async #bear(birth: ReturnType<Agent['conceive']>, fork: ReturnType<typeof planCommand>['fork'], options: CallOptions): Promise<void> {
-    try {
-      birth.born(await this.#init.run(fork.program, { ...limitsOf(options), descriptors: [birth.socket] }), fork.pid)
-    } catch (error) {
-      birth.fail(error)
       throw error
     }
   }
@@ -121,17 +113,10 @@ export class Container {
     await this.#init.run(p)
   }
 
-  /** What its groups have counted so far; only what this host counts. */
-  counted(): Usage {
-    const parts = this.plan.cgroups.readings.map(({ path, format }): Usage => {
-      try {
-        return parseReading(format, readFileSync(path, 'utf8'))
-      } catch {
-        // A file that this kernel does not have, or that went with its group: not counted.
-        return {}
-      }
-    })
-    return mergeUsage(parts)
+  /** What its groups have counted so far of these kinds; only what this host counts. */
+  counted(kinds: readonly ('oom' | 'memory' | 'pids' | 'cpu')[]): Usage {
+    const readings = this.plan.cgroups.readings.filter(({ kind }) => kinds.includes(kind))
+    return mergeUsage(readings.map(({ path, format }) => readUsage(path, format)))
   }
 
   /** Ends everything in it and removes what it has on the host; resolves when nothing is left. Idempotent. */
@@ -140,9 +125,20 @@ export class Container {
     return this.#closing
   }
 
+  /** Its first process has nothing to tidy up in there: the kernel ends all others with it (pid_namespaces(7)). */
   async #close(): Promise<void> {
+    this.#init.kill('SIGKILL')
     await this.#init.close()
     await leave(this.#root, this.plan, this.#key)
+  }
+}
+
+function readUsage(path: string, format: Parameters<typeof parseReading>[0]): Usage {
+  try {
+    return parseReading(format, readFileSync(path, 'utf8'))
+  } catch {
+    // A file that this kernel does not have, or that went with its group: not counted.
+    return {}
   }
 }
 

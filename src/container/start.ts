@@ -10,6 +10,7 @@ import type { SandboxPlan } from '../plan/plan-sandbox.ts'
 import type { Agent, Birth, RunOptions as AgentRunOptions } from '../process/agent.ts'
 import type { ProgramResult } from '../program/result.ts'
 import { Container } from './container.ts'
+import { Forks } from './forks.ts'
 import { leave } from './leave.ts'
 
 let nextKey = 1
@@ -26,8 +27,8 @@ export async function startContainer(root: Agent, plan: SandboxPlan, facts: Host
   const owners: number[] = []
   try {
     for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner, options))
-    const init = await makeInit(root, plan, facts, owners, options)
-    return new Container(root, init, plan, key)
+    const { init, forks } = await makeInit(root, plan, facts, owners, options)
+    return new Container(root, init, forks, plan, key)
   } catch (error) {
     await leave(root, plan, key, error)
     throw error
@@ -50,17 +51,19 @@ async function makeInit(
   facts: HostFacts,
   owners: readonly number[],
   options?: CallOptions,
-): Promise<Agent> {
+): Promise<{ init: Agent; forks: Forks }> {
   const birth = root.conceive()
+  const forks = new Forks(birth.agent, plan.fork)
   // Without trees of the host's the child's orders can wait in its socket before it exists: one way instead of two.
   const early = plan.trees === 0 ? quietly(initialise(birth.agent, plan, options)) : undefined
+  if (early) forks.prepare()
   const made = await bear(root, birth, plan.host, owners, options)
   const rest = made.descriptors.slice(1)
   try {
     if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.pid, plan, facts)
     if (plan.map.writer === 'newuidmap') closeSync(rest.shift() as number)
     await (early ?? initialise(birth.agent, plan, { ...options, descriptors: rest }))
-    return birth.agent
+    return { init: birth.agent, forks }
   } catch (error) {
     birth.agent.kill('SIGKILL')
     await birth.agent.close()

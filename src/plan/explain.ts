@@ -1,16 +1,16 @@
 import { explained } from '../program/listing.ts'
 import type { Program } from '../program/builder.ts'
-import type { planCommand, SandboxPlan } from './plan-sandbox.ts'
+import type { SandboxPlan } from './plan-sandbox.ts'
 
 /** A whole plan as text: a heading per process, its program in strace notation, the reasons beside it. */
-export function explainPlan(plan: SandboxPlan, command: ReturnType<typeof planCommand>): string {
+export function explainPlan(plan: SandboxPlan, command: Program): string {
   return [
     ...plan.owners.map(({ program }) => section('root agent: shows the owner of a bind as the sandbox’s user', program)),
     section('root agent, on the host', plan.host.program),
     section('first process of the sandbox, at the same time; then its PID 1', plan.init),
     section('the same process, just after it', plan.name),
-    section('PID 1, for each command', command.fork.program),
-    section('the command’s process', command.command),
+    section('PID 1, for each command', plan.fork.program),
+    section('the command’s process', command),
     ...(plan.leave ? [section('root agent, when everything has ended', plan.leave)] : []),
     ...(plan.notApplied.length ? [notApplied(plan)] : []),
   ].join('\n\n')

@@ -26,6 +26,8 @@ export interface SandboxPlan {
   readonly init: Program
   /** Run by the same process just after it */
   readonly name: Program
+  /** Run by PID 1 for each command; the first time without being asked, so that a child is there already */
+  readonly fork: HostProgram
   /** Trees that the host program sends and the init program has attached */
   readonly trees: number
   /** Run by the root agent when everything in the sandbox has ended; null when there is nothing to do */
@@ -58,6 +60,7 @@ export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
     owners: privileged ? ownerPrograms(arch, settings, map) : [],
     host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged }),
     init,
+    fork: forkProgram(arch),
     name: nameProgram(arch, settings.hostname, nameFiles(settings)),
     trees: privileged ? settings.binds.length + (settings.rootfs ? 1 : 0) : 0,
     leave: leaveProgram(arch, cgroups),
@@ -74,20 +77,30 @@ const initPrograms = new Map<string, Program>()
 function likeInit(input: InitInput): Program {
   const { net, user, rootfs, binds, capabilities } = input.settings
   const key = JSON.stringify([input.arch, input.root, input.procPaths, input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities])
-  const known = initPrograms.get(key)
+  return remember(initPrograms, key, () => initProgram(input))
+}
+
+/** What is in the map, or what `make` makes; the map keeps the last few. */
+function remember(programs: Map<string, Program>, key: string, make: () => Program): Program {
+  const known = programs.get(key)
   if (known) return known
-  const made = initProgram(input)
-  const [oldest] = initPrograms.keys()
-  if (initPrograms.size >= KEPT_PROGRAMS && oldest !== undefined) initPrograms.delete(oldest)
-  initPrograms.set(key, made)
+  const made = make()
+  const [oldest] = programs.keys()
+  if (programs.size >= KEPT_PROGRAMS && oldest !== undefined) programs.delete(oldest)
+  programs.set(key, made)
   return made
 }
 
-/** The programs of one command in a planned sandbox. */
-export function planCommand(plan: SandboxPlan, command: CommandSettings): { readonly fork: HostProgram; readonly command: Program } {
+/** The program of a command's process; kept for commands that are run again. */
+export function planCommand(plan: SandboxPlan, command: CommandSettings): Program {
   const { arch, settings, map, filter } = plan
-  return { fork: forkProgram(arch), command: commandProgram({ arch, settings, map, filter, command }) }
+  const key = JSON.stringify(command)
+  const programs = commandPrograms.get(plan) ?? new Map<string, Program>()
+  commandPrograms.set(plan, programs)
+  return remember(programs, key, () => commandProgram({ arch, settings, map, filter, command }))
 }
+
+const commandPrograms = new WeakMap<SandboxPlan, Map<string, Program>>()
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {

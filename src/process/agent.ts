@@ -156,8 +156,11 @@ export class Agent implements AsyncDisposable {
         child.#channel.destroy(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
       },
       stillborn: async (result, pid) => {
-        const number = result.get(pid)
-        if (number > 0) await this.#children.adopt(number, -1, result.sequence).exited
+        const number = result.reached(pid) ? result.get(pid) : 0
+        if (number <= 0) return
+        this.#channel.hold()
+        await this.#children.adopt(number, -1, result.sequence).exited
+        this.#channel.release()
       },
     }
   }

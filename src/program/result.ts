@@ -44,6 +44,11 @@ export class ProgramResult {
     return this.value(Number(ref.word.value)) as T
   }
 
+  /** Whether the program got as far as the step that a reference stands for. */
+  reached(ref: Ref<unknown> | Ref<number>): boolean {
+    return ref.word.kind !== 'result' || Number(ref.word.value) < this.#count
+  }
+
   /** What step number `index` gave its caller. */
   value(index: number): unknown {
     const step = this.#program.steps[index]

@@ -14,6 +14,7 @@ export interface Watch {
   /** performance.now() when it was asked for */
   readonly started: number
   readonly oomKillsBefore: number
+  onOomKills(total: number): void
   /** Whether no other command runs in its sandbox */
   isAlone(): boolean
   readonly timeoutMs?: number
@@ -119,14 +120,16 @@ export class Command implements AsyncDisposable {
   }
 
   #result(exit: Exit, wallMs: number, stdout: Uint8Array, stderr: Uint8Array): RunResult {
-    const { container, oomKillsBefore } = this.#watch
-    const counted = container.counted()
+    const { container, oomKillsBefore, onOomKills } = this.#watch
+    const counted = container.counted(['oom', 'memory'])
+    const kills = counted.oomKills ?? 0
+    onOomKills(kills)
     const usage: ResourceUsage = {
       userMs: exit.rusage.userMs,
       systemMs: exit.rusage.systemMs,
       wallMs,
       peakMemoryBytes: counted.memoryPeakBytes ?? exit.rusage.maxRssBytes,
-      oomKills: Math.max(0, (counted.oomKills ?? 0) - oomKillsBefore),
+      oomKills: Math.max(0, kills - oomKillsBefore),
     }
     const exitCode = shellCode(exit, signalNumber)
     return {

@@ -31,6 +31,8 @@ export class Sandbox implements AsyncDisposable {
   readonly #container: Container
   readonly #options: SandboxOptions
   #running = 0
+  /** Last count of the group: kills before a command are not its own */
+  #oomKills = 0
 
   private constructor(container: Container, options: SandboxOptions) {
     this.#container = container
@@ -85,7 +87,6 @@ export class Sandbox implements AsyncDisposable {
     const { stdio = 'pipe', size } = options
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
     const started = performance.now()
-    const before = this.#container.counted().oomKills ?? 0
     const process = await this.#container.enter({ command: this.#command(command, args, options), stdio, ...(size ? { size } : {}) })
     this.#running++
     void process.exited.then(() => this.#running--)
@@ -93,7 +94,8 @@ export class Sandbox implements AsyncDisposable {
       name: command,
       container: this.#container,
       started,
-      oomKillsBefore: before,
+      oomKillsBefore: this.#oomKills,
+      onOomKills: (total) => (this.#oomKills = total),
       isAlone: () => this.#running === 1,
       ...(timeoutMs === undefined ? {} : { timeoutMs: parseDuration(timeoutMs, 'timeoutMs') }),
       ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
