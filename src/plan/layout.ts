@@ -46,6 +46,10 @@ const NAME_FILES = new Set(['hostname', 'hosts'])
 
 export const nameFiles = (settings: Settings): OwnFile[] => etcFiles(settings, (name) => NAME_FILES.has(name))
 
+/** The files of /etc whose content is the same for sandboxes that are alike. */
+export const ownEtc = (etc: Settings['etc']): [string, string | Uint8Array][] =>
+  Object.entries(etc).filter(([name]) => !NAME_FILES.has(name))
+
 function etcFiles(settings: Settings, wanted: (name: string) => boolean): OwnFile[] {
   return Object.entries(settings.etc).flatMap(([name, content]) => (wanted(name) ? [{ path: `etc/${name}`, content }] : []))
 }

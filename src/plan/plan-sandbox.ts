@@ -9,7 +9,8 @@ import type { Program } from '../program/builder.ts'
 import { commandProgram, type CommandSettings, forkProgram } from './command-program.ts'
 import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram } from './host-program.ts'
 import { type InitInput, initProgram, nameProgram } from './init-program.ts'
-import { nameFiles, rootSpec } from './layout.ts'
+import { nameFiles, ownEtc, rootSpec } from './layout.ts'
+import { ProgramCache } from './program-cache.ts'
 import type { ResourceLimits, Settings } from './settings.ts'
 
 /** Everything that starting a sandbox does, as programs: one per process, in the order in which they begin. */
@@ -50,8 +51,7 @@ export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
   const cgroups = planCgroups(settings.limits, facts.cgroups, { name: settings.id })
   if (!settings.bestEffort) requireApplied(cgroups, settings.named)
   const privileged = map.writer === 'parent'
-  const root = rootSpec(settings, facts)
-  const init = likeInit({ arch, settings, map, root, procPaths: facts.procPaths, treesAttached: privileged })
+  const init = likeInit(facts, { arch, settings, map, treesAttached: privileged })
   return {
     arch,
     settings,
@@ -70,37 +70,26 @@ export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
   }
 }
 
-const KEPT_PROGRAMS = 32
-const initPrograms = new Map<string, Program>()
-
-/** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
-function likeInit(input: InitInput): Program {
-  const { net, user, rootfs, binds, capabilities } = input.settings
-  const key = JSON.stringify([input.arch, input.root, input.procPaths, input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities])
-  return remember(initPrograms, key, () => initProgram(input))
-}
-
-/** What is in the map, or what `make` makes; the map keeps the last few. */
-function remember(programs: Map<string, Program>, key: string, make: () => Program): Program {
-  const known = programs.get(key)
-  if (known) return known
-  const made = make()
-  const [oldest] = programs.keys()
-  if (programs.size >= KEPT_PROGRAMS && oldest !== undefined) programs.delete(oldest)
-  programs.set(key, made)
-  return made
-}
-
-/** The program of a command's process; kept for commands that are run again. */
+/** The program of a command's process; kept for commands that are run again, in this sandbox or in one like it. */
 export function planCommand(plan: SandboxPlan, command: CommandSettings): Program {
   const { arch, settings, map, filter } = plan
-  const key = JSON.stringify(command)
-  const programs = commandPrograms.get(plan) ?? new Map<string, Program>()
-  commandPrograms.set(plan, programs)
-  return remember(programs, key, () => commandProgram({ arch, settings, map, filter, command }))
+  const { user, capabilities } = settings
+  const key = JSON.stringify([arch, user, capabilities, map.writer, command])
+  return commandPrograms.get(filter ?? UNFILTERED, key, () => commandProgram({ arch, settings, map, filter, command }))
 }
 
-const commandPrograms = new WeakMap<SandboxPlan, Map<string, Program>>()
+/** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
+function likeInit(facts: HostFacts, input: Omit<InitInput, 'root' | 'procPaths'>): Program {
+  const { net, user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
+  const key = JSON.stringify([input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
+  return initPrograms.get(facts, key, () =>
+    initProgram({ ...input, root: rootSpec(input.settings, facts), procPaths: facts.procPaths }),
+  )
+}
+
+const UNFILTERED = {}
+const initPrograms = new ProgramCache()
+const commandPrograms = new ProgramCache()
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {

@@ -95,7 +95,7 @@ export class Agent implements AsyncDisposable {
     return this.#child.pid
   }
 
-  /** How it ended; resolves when it has */
+  /** How it ended; resolves when it has, and does not keep the event loop alive until then */
   get exited(): Promise<Exit> {
     if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })
     return this.#child.exited

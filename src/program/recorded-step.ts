@@ -1,5 +1,5 @@
-import type { Call, EncodedOut } from '../linux/call.ts'
-import type { Word } from '../linux/encoder.ts'
+import { type Call, decodeOuts, type EncodedOut } from '../linux/call.ts'
+import type { Outcome, Word } from '../linux/encoder.ts'
 import { Ref } from '../linux/ref.ts'
 import type { Step } from './step.ts'
 
@@ -56,6 +56,10 @@ export class RecordedStep implements Step {
   get closes(): Word | undefined {
     const closed = this.#call.closes === undefined ? undefined : this.#args[this.#call.closes]
     return closed instanceof Ref ? closed.word : undefined
+  }
+
+  decode(outcome: Outcome): unknown {
+    return decodeOuts(this.#call.result, this.outs, outcome)
   }
 
   printArgs(): string {

@@ -53,8 +53,7 @@ export class ProgramResult {
   value(index: number): unknown {
     const step = this.#program.steps[index]
     const result = this.result(index)
-    const [out] = step?.outs ?? []
-    if (step?.kind === 'out' && out && result >= 0) return out.decode({ result, reply: this.#reply })
+    if (step?.kind === 'out' && result >= 0) return step.decode({ result, reply: this.#reply })
     return result
   }
 

@@ -1,5 +1,5 @@
 import type { EncodedOut } from '../linux/call.ts'
-import type { Word } from '../linux/encoder.ts'
+import type { Outcome, Word } from '../linux/encoder.ts'
 
 /** Which part of a plan a step belongs to, and why it is there. */
 export interface Reason {
@@ -22,6 +22,8 @@ export interface Step extends Reason {
   /** Further calls that the agent makes for this step, as listing lines */
   readonly also?: readonly string[]
   readonly outs: readonly EncodedOut[]
+  /** The value of an `out` step */
+  decode(outcome: Outcome): unknown
   /** How the outcome is read: `out` when the caller wants what the kernel wrote */
   readonly kind: 'void' | 'value' | 'fd' | 'pid' | 'out' | 'bigint'
   /** Words of the descriptors that exist after this step */

@@ -31,8 +31,9 @@ test('run() gives exit code, output and usage, and does not throw on a failure',
 test('run() measures CPU time, memory and wall time', async () => {
   const script = 'import time\nb = bytearray(50_000_000)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\ntime.sleep(0.2)'
   const { usage } = await box.run('/usr/bin/python3', ['-c', script], { throwOnError: true })
-  assert.ok(usage.userMs >= 250 && usage.userMs < 5000, `userMs ${usage.userMs}`)
-  assert.ok(usage.wallMs >= usage.userMs * 0.9 + 200, `wallMs ${usage.wallMs}`)
+  const cpuMs = usage.userMs + usage.systemMs
+  assert.ok(cpuMs >= 290 && cpuMs < 5000, `userMs ${usage.userMs}, systemMs ${usage.systemMs}`)
+  assert.ok(usage.wallMs >= 500 && usage.wallMs < 20_000, `wallMs ${usage.wallMs}`)
   assert.ok(usage.peakMemoryBytes > 50_000_000 && usage.peakMemoryBytes < 500_000_000, `peakMemoryBytes ${usage.peakMemoryBytes}`)
   assert.equal(usage.oomKills, 0)
 })
@@ -80,7 +81,7 @@ test('several commands at once share the sandbox and keep their streams apart', 
 test('R11, X07: commands see each other and PID 1, which reaps what they leave', async () => {
   const sleeper = await box.spawn('sleep', ['60'])
   const { stdout } = await shell('(sleep 0.05 &); sleep 0.2; cat /proc/[0-9]*/comm')
-  assert.deepEqual(stdout.trim().split('\n').sort(), ['carrel', 'cat', 'sh', 'sleep'].filter((name) => name !== 'sh' || stdout.includes('sh')))
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['carrel', 'sh', 'sleep'])
   assert.doesNotMatch((await shell('cat /proc/[0-9]*/stat')).stdout, /\) Z /)
   sleeper.kill('SIGKILL')
   await sleeper.wait()
@@ -114,7 +115,7 @@ test('spawn() passes the kernel’s back-pressure on: a writer waits until it is
 })
 
 test('spawn() with a terminal: one stream, a size that can be changed, no echo of the host’s', async () => {
-  await using command = await box.spawn('bash', ['-c', 'stty size; tty; trap "stty size; exit 3" WINCH; read x'], { stdio: 'pty', size: { columns: 90, rows: 33 } })
+  await using command = await box.spawn('bash', ['-c', 'stty size; tty; trap "stty size; exit 3" WINCH; while :; do sleep 0.02; done'], { stdio: 'pty', size: { columns: 90, rows: 33 } })
   assert.ok(command.stdout)
   assert.equal(command.stderr, null)
   let output = ''

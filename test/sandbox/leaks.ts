@@ -9,8 +9,8 @@ export interface Holdings {
   /** Directories of the sandboxes' groups */
   readonly groups: readonly string[]
   readonly mounts: readonly string[]
-  /** Descriptors of the process and of its descendants, `count` */
-  readonly descriptors: number
+  /** Descriptors of the process and of its descendants, without what only numbers them */
+  readonly descriptors: readonly string[]
 }
 
 /** Reads what the process `pid` and the processes below it hold. */
@@ -20,20 +20,36 @@ export function holdings(pid = process.pid): Holdings {
     processes: below.map((each) => `${each} ${commandOf(each)}`).filter((text) => !/ (esbuild|sh|strace)$/.test(text)),
     groups: groupsOf(pid),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n'),
-    descriptors: [pid, ...below].reduce((sum, each) => sum + descriptorsOf(each), 0),
+    descriptors: [pid, ...below].flatMap(descriptorsOf).sort(),
   }
 }
 
-/** Waits until the holdings are those of before, at most `withinMs`; fails with what is left. */
+/** Waits until the holdings are those of before, at most `withinMs`; fails with what is left, and what is gone. */
 export async function assertNothingLeft(before: Holdings, pid = process.pid, withinMs = 500): Promise<void> {
   const deadline = performance.now() + withinMs
   for (;;) {
-    const now = holdings(pid)
-    const isClean = JSON.stringify(now) === JSON.stringify(before)
-    if (isClean) return
-    if (performance.now() > deadline) return assert.deepEqual(now, before)
+    const changes = compare(before, holdings(pid))
+    if (changes.length === 0) return
+    if (performance.now() > deadline) return assert.fail(`Not as before:\n${changes.join('\n')}`)
     await sleep(5)
   }
+}
+
+function compare(before: Holdings, now: Holdings): readonly string[] {
+  return (Object.keys(before) as (keyof Holdings)[]).flatMap((kind) => [
+    ...without(now[kind], before[kind]).map((each) => `${kind}: left ${each}`),
+    ...without(before[kind], now[kind]).map((each) => `${kind}: gone ${each}`),
+  ])
+}
+
+/** The items of one list that another one does not have as often. */
+function without(items: readonly string[], others: readonly string[]): readonly string[] {
+  const rest = [...others]
+  return items.filter((item) => {
+    const at = rest.indexOf(item)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
 }
 
 /** Directories of groups that belong to sandboxes of the process `pid`: their names begin with `carrel-PID-`. */
@@ -80,20 +96,20 @@ function readOr(path: string): string {
   }
 }
 
-function descriptorsOf(pid: number): number {
+function descriptorsOf(pid: number): readonly string[] {
   try {
-    // The descriptor by which the folder itself is read counts too, each time.
-    return readdirSync(`/proc/${pid}/fd`).filter((fd) => !isPassing(pid, fd)).length
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => descriptorOf(pid, fd))
   } catch {
-    return 0
+    return []
   }
 }
 
-/** Node opens and closes these as it pleases: they are no one's leak. */
-function isPassing(pid: number, fd: string): boolean {
+/** The descriptor by which the folder itself is read is gone when it is looked at, or a link to the folder. */
+function descriptorOf(pid: number, fd: string): readonly string[] {
   try {
-    return /^\/proc\/\d+\/fd$/.test(readlinkSync(`/proc/${pid}/fd/${fd}`))
+    const target = readlinkSync(`/proc/${pid}/fd/${fd}`)
+    return /^\/proc\/\d+\/fd$/.test(target) ? [] : [`${pid} ${target.replace(/\[\d+\]/, '')}`]
   } catch {
-    return true
+    return []
   }
 }
