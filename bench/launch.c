@@ -8,7 +8,6 @@
  * {} in an argument becomes a text that is different for each run. -u unmounts DIRECTORY in a mount namespace of its own first.
  * Prints one line of JSON: {"ms":[...]}, the time of each run from start to end. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -48,11 +47,12 @@ static void fill(char **arguments, char **command, int count, int run) {
   arguments[count] = NULL;
 }
 
-static double time_of(char **arguments) {
+static double time_of(char **arguments, int silence) {
   double begin = now_ms();
   int status;
   pid_t pid = vfork();
   if (pid == 0) {
+    dup2(silence, STDOUT_FILENO);
     execvp(arguments[0], arguments);
     _exit(127);
   }
@@ -76,12 +76,11 @@ int main(int argc, char **argv) {
   }
   if (unmounts) leave_out(argv[3]);
   char *arguments[MAX_ARGUMENTS + 1];
-  int runs = atoi(argv[1]);
+  int runs = atoi(argv[1]), silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
   printf("{\"ms\":[");
   for (int i = 0; i < runs; i++) {
     fill(arguments, argv + first, argc - first, i);
-    fflush(stdout);
-    double took = time_of(arguments);
+    double took = time_of(arguments, silence);
     printf("%s%.4f", i > 0 ? "," : "", took);
   }
   printf("]}\n");

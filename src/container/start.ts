@@ -10,8 +10,15 @@ import type { SandboxPlan } from '../plan/plan-sandbox.ts'
 import type { Agent, Birth, RunOptions as AgentRunOptions } from '../process/agent.ts'
 import type { ProgramResult } from '../program/result.ts'
 import { Container } from './container.ts'
+import type { Maker } from './cradle.ts'
 import { Forks } from './forks.ts'
 import { leave } from './leave.ts'
+
+/** How a container is started. */
+export interface StartOptions extends CallOptions {
+  /** Who makes its first process; default: the root agent */
+  readonly maker?: Maker
+}
 
 let nextKey = 1
 
@@ -20,14 +27,14 @@ let nextKey = 1
  * error is the one that is thrown; what fails in the undoing is attached to it.
  * @throws SyscallError (with step and reason), AgentError, TimeoutError, the signal's reason
  */
-export async function startContainer(root: Agent, plan: SandboxPlan, facts: HostFacts, options?: CallOptions): Promise<Container> {
+export async function startContainer(root: Agent, plan: SandboxPlan, facts: HostFacts, options: StartOptions = {}): Promise<Container> {
   const key = nextKey++
   // Registered before anything is made: it also runs when this process is killed in the middle.
   if (plan.leave) root.onEnd(key, plan.leave)
   const owners: number[] = []
   try {
     for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner, options))
-    const { init, forks } = await makeInit(root, plan, facts, owners, options)
+    const { init, forks } = await makeInit(options.maker ?? { agent: root, used() {} }, plan, facts, owners, options)
     return new Container(root, init, forks, plan, key)
   } catch (error) {
     await leave(root, plan, key, error)
@@ -39,25 +46,26 @@ export async function startContainer(root: Agent, plan: SandboxPlan, facts: Host
 
 async function makeOwnerMap(root: Agent, owner: HostProgram, options?: CallOptions): Promise<number> {
   const birth = root.conceive()
-  const result = await bear(root, birth, owner, [], options)
+  const result = await bear({ agent: root, used() {} }, birth, owner, [], options)
   const userns = result.descriptors[1] as number
   await birth.agent.close()
   return userns
 }
 
 async function makeInit(
-  root: Agent,
+  maker: Maker,
   plan: SandboxPlan,
   facts: HostFacts,
   owners: readonly number[],
   options?: CallOptions,
 ): Promise<{ init: Agent; forks: Forks }> {
-  const birth = root.conceive()
+  const birth = maker.agent.conceive()
   const forks = new Forks(birth.agent, plan.fork)
+  const making = quietly(bear(maker, birth, plan.host, owners, options))
   // Without trees of the host's the child's orders can wait in its socket before it exists: one way instead of two.
   const early = plan.trees === 0 ? quietly(initialise(birth.agent, plan, options)) : undefined
   if (early) forks.prepare()
-  const made = await bear(root, birth, plan.host, owners, options)
+  const made = await making
   const rest = made.descriptors.slice(1)
   try {
     if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.pid, plan, facts)
@@ -83,7 +91,7 @@ async function initialise(agent: Agent, plan: SandboxPlan, options?: AgentRunOpt
 
 /** Runs a program that makes a child; when it fails, waits until a child that was made all the same is gone. */
 async function bear(
-  root: Agent,
+  maker: Maker,
   birth: Birth,
   { program, pid }: HostProgram,
   more: readonly number[],
@@ -91,7 +99,9 @@ async function bear(
 ): Promise<ProgramResult> {
   let result: ProgramResult
   try {
-    result = await root.attempt(program, { ...options, descriptors: [birth.socket, ...more] })
+    const made = maker.agent.attempt(program, { ...options, descriptors: [birth.socket, ...more] })
+    maker.used()
+    result = await made
   } catch (error) {
     birth.fail(error)
     throw error

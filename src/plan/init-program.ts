@@ -1,5 +1,5 @@
 import { boundingSteps } from '../features/capabilities/capabilities.ts'
-import { cgroupNamespaceSteps, loopbackSteps, unshareSteps } from '../features/namespaces/namespaces.ts'
+import { cgroupNamespaceSteps, loopbackSteps, type Network, unshareSteps } from '../features/namespaces/namespaces.ts'
 import { attachBind, openBind } from '../features/root/binds.ts'
 import { deviceSteps, nodeSteps } from '../features/root/devices.ts'
 import { type ProcPath, procSteps } from '../features/root/proc.ts'
@@ -26,6 +26,7 @@ import type { Settings } from './settings.ts'
 export interface InitInput {
   readonly arch: Arch
   readonly settings: Settings
+  readonly network: Network
   readonly map: IdMap
   readonly root: RootSpec
   readonly procPaths: readonly ProcPath[]
@@ -37,15 +38,15 @@ export interface InitInput {
  * The part of a start that the sandbox's own first process does, the later PID 1: everything with a mount in it. It ends without
  * any way back to the host's files, unable to gain a privilege, and out of reach of what will run beside it.
  */
-export function initProgram({ arch, settings, map, root: spec, procPaths, treesAttached }: InitInput): Program {
+export function initProgram({ arch, settings, network, map, root: spec, procPaths, treesAttached }: InitInput): Program {
   const p = program({ arch })
-  unshareSteps(p, settings.net)
+  unshareSteps(p, network)
   privateSteps(p)
   const nodes = nodeSteps(p)
   gateSteps(p)
   becomeRootSteps(p, map, settings.user)
   cgroupNamespaceSteps(p)
-  if (settings.net === 'none') loopbackSteps(p)
+  if (network === 'own') loopbackSteps(p)
 
   const trees = treesAttached ? attachedTrees(p, settings) : openedTrees(p, settings)
   p.because('root', 'Modes are meant as they are written here')

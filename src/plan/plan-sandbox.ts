@@ -3,6 +3,7 @@ import { type CgroupPlan, planCgroups } from '../features/cgroups/plan-cgroups.t
 import { requireApplied } from '../features/cgroups/require-applied.ts'
 import { seccompFilter } from '../features/seccomp/index.ts'
 import { assertMapped, type IdMap, outsideId, rangeMap, singleMap, subordinateMap } from '../features/users/id-map.ts'
+import type { Network } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Program } from '../program/builder.ts'
@@ -41,17 +42,18 @@ export interface SandboxPlan {
 }
 
 /**
- * Decides what must happen to make a sandbox. Pure: the same settings and facts give the same plan.
+ * Decides what must happen to make a sandbox. Pure: the same arguments give the same plan.
+ * @param network `inherited` when the maker sits in a network namespace of its own for it (see `mayInheritNetwork`)
  * @throws UnsupportedError for a named limit that cannot be enforced, InvalidInputError for a user that cannot exist here
  */
-export function planSandbox(settings: Settings, facts: HostFacts): SandboxPlan {
+export function planSandbox(settings: Settings, facts: HostFacts, network: Network = networkOf(settings)): SandboxPlan {
   const { arch } = facts
   const map = chooseMap(settings, facts)
   assertMapped(map, settings.user)
   const cgroups = planCgroups(settings.limits, facts.cgroups, { name: settings.id })
   if (!settings.bestEffort) requireApplied(cgroups, settings.named)
   const privileged = map.writer === 'parent'
-  const init = likeInit(facts, { arch, settings, map, treesAttached: privileged })
+  const init = likeInit(facts, { arch, settings, network, map, treesAttached: privileged })
   return {
     arch,
     settings,
@@ -80,8 +82,8 @@ export function planCommand(plan: SandboxPlan, command: CommandSettings): Progra
 
 /** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
 function likeInit(facts: HostFacts, input: Omit<InitInput, 'root' | 'procPaths'>): Program {
-  const { net, user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
-  const key = JSON.stringify([input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
+  const { user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
+  const key = JSON.stringify([input.treesAttached, input.map.writer, input.network, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
   return initPrograms.get(facts, key, () =>
     initProgram({ ...input, root: rootSpec(input.settings, facts), procPaths: facts.procPaths }),
   )
@@ -90,6 +92,8 @@ function likeInit(facts: HostFacts, input: Omit<InitInput, 'root' | 'procPaths'>
 const UNFILTERED = {}
 const initPrograms = new ProgramCache()
 const commandPrograms = new ProgramCache()
+
+const networkOf = ({ net }: Settings): Network => (net === 'host' ? 'host' : 'own')
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {

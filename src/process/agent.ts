@@ -153,7 +153,9 @@ export class Agent implements AsyncDisposable {
       fail: (error) => {
         closeSync(theirs)
         child.#state = 'closed'
-        child.#channel.destroy(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
+        child.#channel.destroy(
+          error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }),
+        )
       },
       stillborn: async (result, pid) => {
         const number = result.reached(pid) ? result.get(pid) : 0
@@ -182,9 +184,12 @@ export class Agent implements AsyncDisposable {
     const { frame, attached } = encodeWithinLimit(p)
     const descriptors = options.descriptors ?? []
     if (attached > descriptors.length) {
-      throw new InvalidInputError(`Program refers to ${attached} attached descriptors, ${descriptors.length} were given`, {
-        field: 'descriptors',
-      })
+      throw new InvalidInputError(
+        `Program refers to ${attached} attached descriptors, ${descriptors.length} were given`,
+        {
+          field: 'descriptors',
+        },
+      )
     }
     const answer = await this.#channel.request(FRAMES.RUN, frame, descriptors, options)
     const result = new ProgramResult(p, answer.payload, answer.descriptors, answer.sequence)
@@ -237,10 +242,13 @@ export class Agent implements AsyncDisposable {
   async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
     this.#assertReady()
     if (this.#children.size > 0) {
-      throw new StateError(`Agent has ${this.#children.size} children: they would lose the process that reports their end`, {
-        state: 'parent',
-        wanted: 'no children',
-      })
+      throw new StateError(
+        `Agent has ${this.#children.size} children: they would lose the process that reports their end`,
+        {
+          state: 'parent',
+          wanted: 'no children',
+        },
+      )
     }
     return executeProgram({ agent: this, path, argv, options })
   }
@@ -310,7 +318,8 @@ export class Agent implements AsyncDisposable {
    */
   async detach(options?: CallOptions): Promise<void> {
     this.#assertReady()
-    if (this.#parent) throw new StateError('Only the root of a tree can be detached', { state: 'child', wanted: 'root' })
+    if (this.#parent)
+      throw new StateError('Only the root of a tree can be detached', { state: 'child', wanted: 'root' })
     await this.#channel.request(FRAMES.DETACH, new Uint8Array(FRAME.size), [], options)
     this.#state = 'detached'
     this.#channel.destroy(new AgentError('Agent is detached'))

@@ -176,7 +176,9 @@ export class Channel {
     try {
       for (const frame of this.#reader.push(bytes, descriptors)) this.#dispatch(frame)
     } catch (error) {
-      this.destroy(error instanceof AgentError ? error : new AgentError('Agent sent what cannot be read', { cause: error }))
+      this.destroy(
+        error instanceof AgentError ? error : new AgentError('Agent sent what cannot be read', { cause: error }),
+      )
     }
   }
 

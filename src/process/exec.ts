@@ -62,7 +62,11 @@ async function withTerminal(what: Execute): Promise<Process> {
     p.tolerate('EPERM').setsid()
     p.ioctl(slave, TIOCSCTTY, 0)
     const streams: ProcessStreams = { stdin: stream, stdout: stream, stderr: null, terminal: master }
-    return await replace(what, p, { moves: [0, 1, 2].map((target): DescriptorMove => [slave, target]), own: [], streams })
+    return await replace(what, p, {
+      moves: [0, 1, 2].map((target): DescriptorMove => [slave, target]),
+      own: [],
+      streams,
+    })
   } catch (error) {
     stream.destroy()
     throw error
@@ -86,7 +90,11 @@ interface Streams {
   readonly streams: ProcessStreams
 }
 
-async function replace({ agent, path, argv, options }: Execute, p: Program, { moves, own, streams }: Streams): Promise<Process> {
+async function replace(
+  { agent, path, argv, options }: Execute,
+  p: Program,
+  { moves, own, streams }: Streams,
+): Promise<Process> {
   const descriptors = [...own]
   const extra = Object.entries(options.descriptors ?? {}).map(([target, source]): DescriptorMove => {
     return [typeof source === 'number' ? attach(p, descriptors, source) : source.agent, targetNumber(target)]
@@ -116,5 +124,7 @@ function attach(p: Program, descriptors: number[], source: number): Ref<Fd> {
 function targetNumber(text: string): number {
   const target = Number(text)
   if (Number.isInteger(target) && target >= 3 && target < 1024) return target
-  throw new InvalidInputError(`descriptors has the key ${text}: a descriptor number from 3 to 1023 is wanted`, { field: 'descriptors' })
+  throw new InvalidInputError(`descriptors has the key ${text}: a descriptor number from 3 to 1023 is wanted`, {
+    field: 'descriptors',
+  })
 }

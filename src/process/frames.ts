@@ -66,7 +66,8 @@ export class FrameReader {
     this.#join(FRAME.size)
     const view = new DataView(this.#rest.buffer, this.#rest.byteOffset)
     const length = view.getUint32(FRAME.length, true)
-    if (length > LIMITS.FRAME) throw new AgentError(`Agent announced a frame of ${length} bytes, the limit is ${LIMITS.FRAME}`)
+    if (length > LIMITS.FRAME)
+      throw new AgentError(`Agent announced a frame of ${length} bytes, the limit is ${LIMITS.FRAME}`)
     return {
       length: FRAME.size + length,
       id: view.getUint32(FRAME.id, true),
@@ -84,7 +85,13 @@ export class FrameReader {
     this.#rest = this.#rest.subarray(header.length)
     this.#parts = this.#rest.length ? [this.#rest] : []
     this.#have = this.#rest.length
-    return { id: header.id, type: header.type, payload, descriptors: this.#descriptors.splice(0, header.descriptors), sequence: this.#sequence++ }
+    return {
+      id: header.id,
+      type: header.type,
+      payload,
+      descriptors: this.#descriptors.splice(0, header.descriptors),
+      sequence: this.#sequence++,
+    }
   }
 
   /** Makes the first `length` bytes contiguous; joins only when they are not, so that a large frame is copied once. */
@@ -132,7 +139,9 @@ export function checkHello(payload: Uint8Array): { pid: number } {
   const view = new DataView(payload.buffer, payload.byteOffset)
   const generation = view.getUint32(HELLO.generation, true)
   if (generation !== GENERATION || view.getBigUint64(HELLO.hash, true) !== protocolHash()) {
-    throw new AgentError(`Agent speaks protocol generation ${generation} or other tables, wanted ${GENERATION}: rebuild with npm run build`)
+    throw new AgentError(
+      `Agent speaks protocol generation ${generation} or other tables, wanted ${GENERATION}: rebuild with npm run build`,
+    )
   }
   return { pid: view.getInt32(HELLO.pid, true) }
 }

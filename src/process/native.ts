@@ -10,4 +10,5 @@ export function native(): Addon {
 }
 
 /** Starts the agent's binary as a child of this process, from a sealed memfd (CVE-2019-5736). */
-export const startAgentProcess = (): { pid: number; pidfd: number; socket: number } => native().start(findBinary('carrel-agent'))
+export const startAgentProcess = (): { pid: number; pidfd: number; socket: number } =>
+  native().start(findBinary('carrel-agent'))

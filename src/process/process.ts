@@ -42,7 +42,13 @@ export class Child {
     if (errno === 0) return true
     const name = errnoName(errno)
     if (name === 'ESRCH') return false
-    throw new SyscallError({ call: 'pidfd_send_signal', args: `pidfd of ${this.pid}, ${signal}`, errno: name, step: 0, steps: 1 })
+    throw new SyscallError({
+      call: 'pidfd_send_signal',
+      args: `pidfd of ${this.pid}, ${signal}`,
+      errno: name,
+      step: 0,
+      steps: 1,
+    })
   }
 }
 

@@ -26,8 +26,11 @@ export interface StdioEnds {
  * @throws InvalidInputError for an unknown word
  */
 export function openStdio(stdio: Stdio): StdioEnds {
-  const targets = Array.isArray(stdio) ? (stdio as readonly StdioTarget[]) : [stdio as StdioTarget, stdio as StdioTarget, stdio as StdioTarget]
-  if (targets.length !== 3) throw new InvalidInputError('stdio has three entries: stdin, stdout, stderr', { field: 'stdio' })
+  const targets = Array.isArray(stdio)
+    ? (stdio as readonly StdioTarget[])
+    : [stdio as StdioTarget, stdio as StdioTarget, stdio as StdioTarget]
+  if (targets.length !== 3)
+    throw new InvalidInputError('stdio has three entries: stdin, stdout, stderr', { field: 'stdio' })
   const opened: number[] = []
   const mine: (number | null)[] = []
   const theirs = targets.map((target, index) => {
@@ -46,9 +49,12 @@ export function openStdio(stdio: Stdio): StdioEnds {
     }
     if (target === 'inherit') return index
     if (Number.isInteger(target) && target >= 0) return target
-    throw new InvalidInputError(`stdio[${index}] is 'pipe', 'null', 'inherit' or a descriptor, not ${JSON.stringify(target)}`, {
-      field: `stdio[${index}]`,
-    })
+    throw new InvalidInputError(
+      `stdio[${index}] is 'pipe', 'null', 'inherit' or a descriptor, not ${JSON.stringify(target)}`,
+      {
+        field: `stdio[${index}]`,
+      },
+    )
   })
   const [stdin, stdout, stderr] = mine
   return {

@@ -25,7 +25,10 @@ interface RunsPrograms {
  * Opens a terminal in a process's own devpts; the master comes here, the slave stays there under the number returned. The slave is
  * opened through the master (TIOCGPTPEER, Linux 4.13): a path under /dev/pts could have been replaced meanwhile (CVE-2025-52565).
  */
-export async function openTerminal(agent: RunsPrograms, options: TerminalOptions = {}): Promise<{ master: number; slave: number }> {
+export async function openTerminal(
+  agent: RunsPrograms,
+  options: TerminalOptions = {},
+): Promise<{ master: number; slave: number }> {
   const { size = { columns: 80, rows: 24 }, owner } = options
   const p = program()
   p.because('terminal', 'A terminal of the process’s own devpts; the host’s is never handed in')

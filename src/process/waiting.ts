@@ -5,7 +5,12 @@ import type { CallOptions } from '../linux/call-options.ts'
  * Waits for a promise no longer than the caller allows: rejects with TimeoutError after `timeoutMs` and with the signal's reason
  * when it aborts. `abandon` runs in both cases, so that a late answer finds nobody.
  */
-export function waitFor<T>(answer: Promise<T>, what: string, options: CallOptions | undefined, abandon: () => void): Promise<T> {
+export function waitFor<T>(
+  answer: Promise<T>,
+  what: string,
+  options: CallOptions | undefined,
+  abandon: () => void,
+): Promise<T> {
   const { timeoutMs, signal } = options ?? {}
   if (timeoutMs === undefined && !signal) return answer
   return new Promise<T>((resolve, reject) => {
@@ -15,7 +20,8 @@ export function waitFor<T>(answer: Promise<T>, what: string, options: CallOption
       reject(reason as Error)
     }
     const onAbort = () => giveUp(signal?.reason)
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
     const done = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)

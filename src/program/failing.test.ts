@@ -19,7 +19,7 @@ test('failing() changes the bytes of one step and no others', () => {
   const changed = [...before.keys()].filter((index) => before[index] !== after[index])
   assert.ok(changed.length > 0)
   assert.ok(changed.every((index) => index >= at && index < at + STEP.size))
-  assert.equal(new DataView(after.buffer).getUint32(at + STEP.number, true), 0xffff_fff0)
+  assert.equal(new DataView(after.buffer).getUint32(at + STEP.number, true), 0x3fff_fff0)
   assert.deepEqual(new Set(after.subarray(at + STEP.tolerated, at + STEP.size)), new Set([0]))
 })
 

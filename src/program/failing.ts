@@ -2,8 +2,8 @@ import { InvalidInputError } from '../base/errors.ts'
 import { FRAME, PROGRAM, STEP } from '../protocol/layout.ts'
 import type { Program } from './builder.ts'
 
-/** No system call on any architecture, and no special step of the agent's: the kernel answers ENOSYS. */
-const NO_CALL = 0xffff_fff0
+/** No system call on any architecture, no special step of the agent's, and below the numbers of x32 that filters kill for. */
+const NO_CALL = 0x3fff_fff0
 
 /**
  * A program like another one, but for one step: its call does not exist and no error of it is tolerated, so that the program stops

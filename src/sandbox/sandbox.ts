@@ -3,17 +3,16 @@ import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 import { parseDuration } from '../features/limits/parse-size.ts'
 import type { Container } from '../container/container.ts'
 import { startContainer } from '../container/start.ts'
-import type { HostFacts } from '../host/facts.ts'
-import { readHostFacts } from '../host/probe.ts'
+import { mayInheritNetwork } from '../features/namespaces/namespaces.ts'
 import type { CommandSettings } from '../plan/command-program.ts'
 import { planSandbox } from '../plan/plan-sandbox.ts'
-import { Agent } from '../process/agent.ts'
 import type { Stdio } from '../process/stdio.ts'
 import type { TerminalSize } from '../process/terminal.ts'
 import { Command } from './command.ts'
 import type { RunOptions, SandboxOptions } from './options.ts'
 import { parseOptions } from './parse-options.ts'
 import type { RunResult } from './result.ts'
+import { workshop } from './workshop.ts'
 
 /** What can be said about a command that the caller talks to. */
 export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'> {
@@ -48,10 +47,13 @@ export class Sandbox implements AsyncDisposable {
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const settings = parseOptions(options)
-    const root = await rootAgent()
-    const facts = hostFacts()
-    const plan = planSandbox(settings, facts)
-    const container = await startContainer(root, plan, facts, options.signal ? { signal: options.signal } : {})
+    const { root, facts, cradle } = await workshop()
+    const maker = mayInheritNetwork(settings.net, settings.capabilities) ? cradle?.take() : undefined
+    const plan = planSandbox(settings, facts, maker && 'inherited')
+    const container = await startContainer(root, plan, facts, {
+      ...(maker ? { maker } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
     return new Sandbox(container, options)
   }
 
@@ -124,32 +126,4 @@ export class Sandbox implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-let root: Promise<Agent> | undefined
-
-/** One root agent serves all sandboxes of this process: it costs nothing while idle and ends with it. */
-function rootAgent(): Promise<Agent> {
-  root ??= startRoot()
-  return root
-}
-
-async function startRoot(): Promise<Agent> {
-  const forget = () => (root = undefined)
-  try {
-    const agent = await Agent.start()
-    void agent.exited.then(forget)
-    return agent
-  } catch (error) {
-    forget()
-    throw error
-  }
-}
-
-let facts: HostFacts | undefined
-
-/** Read once: what a machine can do does not change while a process runs. */
-function hostFacts(): HostFacts {
-  facts ??= readHostFacts()
-  return facts
 }

@@ -46,7 +46,8 @@ test('A07: fork() makes a child that shares every namespace and whose parent is 
 test('A07, X18: clone() with every namespace that clone3 makes: each differs, the pid inside is 1', async () => {
   await using agent = await Agent.start()
   const child = await agent.clone(Object.values(NAMESPACES))
-  for (const name of Object.keys(NAMESPACES)) assert.notEqual(namespaceOf(child.pid, name), namespaceOf('self', name), name)
+  for (const name of Object.keys(NAMESPACES))
+    assert.notEqual(namespaceOf(child.pid, name), namespaceOf('self', name), name)
   assert.equal(await child.sys.getpid(), 1)
   assert.equal(await child.sys.getppid(), 0)
   assert.equal(statusField(child.pid, 'NSpid').split(/\s+/).at(-1), '1')
@@ -114,7 +115,11 @@ test('A32: a frame just below 16 MiB arrives whole; one above is refused before 
   const tail = await agent.sys.pread64(memory, 5, large.length - 5)
   assert.deepEqual(tail, large.subarray(-5))
   await assert.rejects(agent.sys.write(memory, new Uint8Array(LIMITS.FRAME)), (error) => {
-    return error instanceof InvalidInputError && error.field === 'program' && /a frame holds 16777200: run it in parts$/.test(error.message)
+    return (
+      error instanceof InvalidInputError &&
+      error.field === 'program' &&
+      /a frame holds 16777200: run it in parts$/.test(error.message)
+    )
   })
   assert.equal(await agent.sys.getpid(), agent.pid)
 })

@@ -149,7 +149,10 @@ test('references live within one program: another program refuses them, another 
   const fd = p.openat('AT_FDCWD', '/dev/null', ['O_RDONLY', 'O_CLOEXEC'])
   p.close(fd)
   const q = program()
-  assert.throws(() => q.close(fd), (error) => error instanceof InvalidInputError && /another program/.test(error.message))
+  assert.throws(
+    () => q.close(fd),
+    (error) => error instanceof InvalidInputError && /another program/.test(error.message),
+  )
   const result = await agent.run(program())
   assert.throws(() => result.get(fd), { name: 'AgentError' })
 })

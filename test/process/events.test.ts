@@ -22,8 +22,10 @@ function listen(agent: Agent): AgentEvent[] {
   return heard
 }
 
-const exitsOf = (heard: readonly AgentEvent[]) => new Map(heard.flatMap((event) => (event.type === 'exited' ? [[event.pid, event.exit] as const] : [])))
-const signalsOf = (heard: readonly AgentEvent[]) => heard.flatMap((event) => (event.type === 'signal' ? [event.signal] : []))
+const exitsOf = (heard: readonly AgentEvent[]) =>
+  new Map(heard.flatMap((event) => (event.type === 'exited' ? [[event.pid, event.exit] as const] : [])))
+const signalsOf = (heard: readonly AgentEvent[]) =>
+  heard.flatMap((event) => (event.type === 'signal' ? [event.signal] : []))
 
 async function run(root: Agent, script: string, cwd?: string): Promise<Exit> {
   const child = await root.fork()
@@ -47,7 +49,10 @@ test('A23, A24: the end of a child is told with its code or its signal', async (
     () => exitsOf(heard).has(other.pid),
     () => `the end of ${other.pid}`,
   )
-  assert.deepEqual({ ...(await other.exited), rusage: null }, { kind: 'signaled', signal: 'SIGKILL', coreDumped: false, rusage: null })
+  assert.deepEqual(
+    { ...(await other.exited), rusage: null },
+    { kind: 'signaled', signal: 'SIGKILL', coreDumped: false, rusage: null },
+  )
 })
 
 test('A24: a core dump is told apart', async () => {
@@ -153,7 +158,9 @@ test('X07, D-A20: orphans are adopted by the root, reaped, and told', async () =
 test('D-A20: 300 orphans leave no zombie', async () => {
   await using root = await Agent.start()
   const child = await root.fork()
-  const sh = await child.exec('/bin/sh', ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do (true & ); i=$((i+1)); done'], { stdio: 'null' })
+  const sh = await child.exec('/bin/sh', ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do (true & ); i=$((i+1)); done'], {
+    stdio: 'null',
+  })
   await sh.exited
   await eventually(
     () => descendants(root.pid).length === 0,

@@ -52,7 +52,10 @@ test('A13: a failed exec() names the error and leaves the agent usable, with not
   const mine = descriptorsOf('self').size
   await assert.rejects(child.exec('/does/not/exist'), { name: 'SyscallError', call: 'execve', errno: 'ENOENT' })
   await assert.rejects(child.exec('/etc/passwd'), { name: 'SyscallError', errno: 'EACCES' })
-  await assert.rejects(child.exec('/bin/true', ['true'], { cwd: '/does/not/exist' }), { call: 'chdir', errno: 'ENOENT' })
+  await assert.rejects(child.exec('/bin/true', ['true'], { cwd: '/does/not/exist' }), {
+    call: 'chdir',
+    errno: 'ENOENT',
+  })
   await assert.rejects(child.exec('no-such-command-anywhere'), { name: 'SyscallError', errno: 'ENOENT' })
   await assert.rejects(child.exec('/does/not/exist', ['x'], { stdio: 'pty' }), { errno: 'ENOENT' })
   assert.equal(await child.sys.getpid(), child.pid)
@@ -70,12 +73,20 @@ test('exec(): argv0, environment (empty by default), working directory', async (
   await using root = await Agent.start()
   const dump = 'tr "\\0" "\\n" < /proc/self/environ'
   assert.equal((await shell(root, 'cat /proc/$$/environ')).stdout, '')
-  assert.equal((await outputOf(await (await root.fork()).exec('/usr/bin/env', ['env'], { env: { B: '2', A: 'x=y z' } }))).stdout, 'B=2\nA=x=y z\n')
+  assert.equal(
+    (await outputOf(await (await root.fork()).exec('/usr/bin/env', ['env'], { env: { B: '2', A: 'x=y z' } }))).stdout,
+    'B=2\nA=x=y z\n',
+  )
   assert.ok((await shell(root, dump, { env: { KEY: 'value' } })).stdout.includes('KEY=value'))
-  const named = await (await root.fork()).exec('/bin/sh', ['sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline'], { argv0: 'shown' })
+  const named = await (
+    await root.fork()
+  ).exec('/bin/sh', ['sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline'], { argv0: 'shown' })
   assert.match((await outputOf(named)).stdout, /^shown -c /)
   assert.equal((await shell(root, 'pwd', { cwd: '/usr' })).stdout, '/usr\n')
-  await assert.rejects((await root.fork()).exec('/bin/true', ['true'], { env: { 'A=B': '' } }), { name: 'InvalidInputError', field: 'env.A=B' })
+  await assert.rejects((await root.fork()).exec('/bin/true', ['true'], { env: { 'A=B': '' } }), {
+    name: 'InvalidInputError',
+    field: 'env.A=B',
+  })
 })
 
 test('A36: stdin is written and ended, stdout and stderr are separate', async () => {
@@ -98,12 +109,20 @@ test('stdio: null reads as empty and swallows, a descriptor is used as it is and
   assert.ok(descriptorsOf('self').has(file))
   closeSync(file)
   rmSync(folder, { recursive: true })
-  await assert.rejects(shell(root, 'true', { stdio: 'wrong' as 'null' }), { name: 'InvalidInputError', field: 'stdio[0]' })
+  await assert.rejects(shell(root, 'true', { stdio: 'wrong' as 'null' }), {
+    name: 'InvalidInputError',
+    field: 'stdio[0]',
+  })
 })
 
 test('stdio: inherit is this process’s own stream', async () => {
   const script = startScript('test/process/scripts/inherit.ts')
-  assert.deepEqual(await script.ended, { code: 0, signal: null, stdout: 'out of the program\n', stderr: 'err of the program\n' })
+  assert.deepEqual(await script.ended, {
+    code: 0,
+    signal: null,
+    stdout: 'out of the program\n',
+    stderr: 'err of the program\n',
+  })
 })
 
 test('A11, X11: only 0, 1, 2 and the named descriptors reach a program', async () => {
@@ -136,25 +155,37 @@ test('descriptors may cross: each reaches the number that it was named for', asy
     descriptors: { [a]: { agent: b }, [b]: { agent: a } },
   })
   assert.equal((await outputOf(program)).stdout, '/dev/zero\n/dev/null\n')
-  await assert.rejects(shell(root, 'true', { descriptors: { 2: 0 } }), { name: 'InvalidInputError', field: 'descriptors' })
+  await assert.rejects(shell(root, 'true', { descriptors: { 2: 0 } }), {
+    name: 'InvalidInputError',
+    field: 'descriptors',
+  })
 })
 
-test('A57: a file that only root may open is opened, privileges are dropped, the program reads it', requires({ root: true }), async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'carrel-exec-'))
-  const secret = join(folder, 'secret')
-  writeFileSync(secret, 'for root only\n')
-  chmodSync(secret, 0o600)
-  await using root = await Agent.start()
-  const child = await root.fork()
-  const fd = await child.sys.openat('AT_FDCWD', secret, ['O_RDONLY', 'O_CLOEXEC'])
-  await child.sys.setgroups([])
-  await child.sys.setresgid(ORDINARY, ORDINARY, ORDINARY)
-  await child.sys.setresuid(ORDINARY, ORDINARY, ORDINARY)
-  const script = `cat <&5; cat ${secret} 2>&1; id -u; id -G`
-  const result = await outputOf(await child.exec('/bin/sh', ['sh', '-c', script], { env: { PATH: '/usr/bin:/bin' }, descriptors: { 5: { agent: fd } } }))
-  assert.match(result.stdout, new RegExp(`^for root only\ncat: .*Permission denied\n${ORDINARY}\n${ORDINARY}\n$`))
-  rmSync(folder, { recursive: true })
-})
+test(
+  'A57: a file that only root may open is opened, privileges are dropped, the program reads it',
+  requires({ root: true }),
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'carrel-exec-'))
+    const secret = join(folder, 'secret')
+    writeFileSync(secret, 'for root only\n')
+    chmodSync(secret, 0o600)
+    await using root = await Agent.start()
+    const child = await root.fork()
+    const fd = await child.sys.openat('AT_FDCWD', secret, ['O_RDONLY', 'O_CLOEXEC'])
+    await child.sys.setgroups([])
+    await child.sys.setresgid(ORDINARY, ORDINARY, ORDINARY)
+    await child.sys.setresuid(ORDINARY, ORDINARY, ORDINARY)
+    const script = `cat <&5; cat ${secret} 2>&1; id -u; id -G`
+    const result = await outputOf(
+      await child.exec('/bin/sh', ['sh', '-c', script], {
+        env: { PATH: '/usr/bin:/bin' },
+        descriptors: { 5: { agent: fd } },
+      }),
+    )
+    assert.match(result.stdout, new RegExp(`^for root only\ncat: .*Permission denied\n${ORDINARY}\n${ORDINARY}\n$`))
+    rmSync(folder, { recursive: true })
+  },
+)
 
 test('a program starts with no signal blocked or ignored, even when the agent watches some', async () => {
   await using root = await Agent.start()
@@ -162,7 +193,8 @@ test('a program starts with no signal blocked or ignored, even when the agent wa
   child.watchSignals(['SIGUSR1', 'SIGTERM', 'SIGINT', 'SIGPIPE'])
   const cat = await child.exec('/bin/cat', ['cat', '/proc/self/status'])
   const { stdout } = await outputOf(cat)
-  for (const field of ['SigBlk', 'SigIgn', 'SigCgt']) assert.match(stdout, new RegExp(`^${field}:\\s*0000000000000000$`, 'm'))
+  for (const field of ['SigBlk', 'SigIgn', 'SigCgt'])
+    assert.match(stdout, new RegExp(`^${field}:\\s*0000000000000000$`, 'm'))
   const sleeper = await (await root.fork()).exec('/bin/sleep', ['sleep', '1000'])
   assert.equal(statusField(sleeper.pid, 'SigBlk'), '0000000000000000')
   assert.equal(sleeper.kill('SIGTERM'), true)
@@ -203,7 +235,11 @@ test('large output arrives whole and in order before its end', async () => {
 
 test('/dev/stdout and /dev/stderr can be opened: they are real pipes', async () => {
   await using root = await Agent.start()
-  assert.deepEqual(await shell(root, 'echo a > /dev/stdout; echo b > /dev/stderr'), { code: 0, stdout: 'a\n', stderr: 'b\n' })
+  assert.deepEqual(await shell(root, 'echo a > /dev/stdout; echo b > /dev/stderr'), {
+    code: 0,
+    stdout: 'a\n',
+    stderr: 'b\n',
+  })
 })
 
 test('a program that closes its stdin does not fail the one who writes to it', async () => {

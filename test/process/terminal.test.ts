@@ -9,8 +9,18 @@ import { eventually } from '../support/eventually.ts'
 checkMachine()
 
 /** A shell on a terminal, and what it has printed so far. */
-async function onTerminal(root: Agent, script: string, options: ExecOptions = {}): Promise<{ program: Process; screen: () => string }> {
-  const program = await (await root.fork()).exec('/bin/bash', ['bash', '-c', script], { env: { PATH: '/usr/bin:/bin', TERM: 'xterm' }, ...options, stdio: 'pty' })
+async function onTerminal(
+  root: Agent,
+  script: string,
+  options: ExecOptions = {},
+): Promise<{ program: Process; screen: () => string }> {
+  const program = await (
+    await root.fork()
+  ).exec('/bin/bash', ['bash', '-c', script], {
+    env: { PATH: '/usr/bin:/bin', TERM: 'xterm' },
+    ...options,
+    stdio: 'pty',
+  })
   let screen = ''
   program.stdout?.on('data', (chunk: Buffer) => (screen += chunk.toString()))
   return { program, screen: () => screen }
@@ -24,7 +34,10 @@ const shows = (screen: () => string, pattern: RegExp): Promise<unknown> =>
 
 test('X17: stdio pty: the three streams are one terminal, the controlling one of a session of its own', async () => {
   await using root = await Agent.start()
-  const { program, screen } = await onTerminal(root, 'test -t 0 && test -t 1 && test -t 2 && tty && echo to >/dev/tty && ps -o sid= -p $$ && echo $$')
+  const { program, screen } = await onTerminal(
+    root,
+    'test -t 0 && test -t 1 && test -t 2 && tty && echo to >/dev/tty && ps -o sid= -p $$ && echo $$',
+  )
   const exit = await program.exited
   assert.ok(exit.kind === 'exited' && exit.code === 0)
   await shows(screen, /^\/dev\/pts\/\d+\r\nto\r\n\s*(\d+)\r\n\1\r\n$/)
@@ -36,9 +49,13 @@ test('X17: the size is the one asked for, 80 x 24 otherwise; resize() changes it
   const standard = await onTerminal(root, 'stty size')
   await standard.program.exited
   await shows(standard.screen, /^24 80\r\n$/)
-  const { program, screen } = await onTerminal(root, 'trap "stty size; exit 7" WINCH; stty size; echo ready; while :; do read -t 10; done', {
-    size: { columns: 100, rows: 30 },
-  })
+  const { program, screen } = await onTerminal(
+    root,
+    'trap "stty size; exit 7" WINCH; stty size; echo ready; while :; do read -t 10; done',
+    {
+      size: { columns: 100, rows: 30 },
+    },
+  )
   await shows(screen, /^30 100\r\nready/)
   program.resize({ columns: 132, rows: 43 })
   await shows(screen, /43 132/)

@@ -33,7 +33,10 @@ test('D-A01, A48, X31: the late answer of a call that timed out is never taken f
   const p = program()
   const where = p.getcwd()
   const answers = await Promise.all([agent.sys.getpid(), agent.sys.getppid(), agent.run(p), agent.sys.getpid()])
-  assert.deepEqual([answers[0], answers[1], answers[2].get(where), answers[3]], [agent.pid, process.pid, process.cwd(), agent.pid])
+  assert.deepEqual(
+    [answers[0], answers[1], answers[2].get(where), answers[3]],
+    [agent.pid, process.pid, process.cwd(), agent.pid],
+  )
 })
 
 test('D-A01, D-A10: descriptors that come with a late answer are closed', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { SyscallError } from '../../src/base/errors.ts'
+import { Cradle } from '../../src/container/cradle.ts'
 import { startContainer } from '../../src/container/start.ts'
 import { readHostFacts } from '../../src/host/probe.ts'
 import { Ref } from '../../src/linux/ref.ts'
@@ -89,6 +90,32 @@ test('startContainer() undoes a start that fails at any step of the first proces
   })
 })
 
+test('startContainer() undoes a start that fails at any step that names the sandbox', async () => {
+  await everyStep(newPlan().name, async (index) => {
+    const plan = newPlan()
+    await assertStepFails({ ...plan, name: failing(plan.name, index) }, plan.name, index)
+  })
+})
+
+test('startContainer() undoes a start whose first process is made by a cradle', async () => {
+  const { agent } = await Cradle.start(root)
+  const idle = holdings()
+  try {
+    const { steps } = newPlan().host.program
+    for (let index = 0; index < steps.length; index += 3) {
+      const plan = planSandbox(parseOptions(OPTIONS), facts, 'inherited')
+      const maker = { agent, used: () => {} }
+      const broken = { ...plan, host: failingHost(plan.host, index) }
+      const error: unknown = await startContainer(root, broken, facts, { maker }).catch((caught: unknown) => caught)
+      assertNames(error, plan.host.program, index)
+    }
+    await assertNothingLeft(idle)
+  } finally {
+    await agent.close()
+  }
+  await assertNothingLeft(clean)
+})
+
 test('startContainer() undoes a start that fails at any step of any map for a bind', async () => {
   const { owners } = newPlan()
   assert.equal(owners.length, 2)
@@ -145,8 +172,7 @@ test('Container.enter() undoes a command that fails at any step, and the sandbox
   const enter = (): Promise<Process> => box.enter({ command, stdio: 'null', timeoutMs: 5000 })
   await (await enter()).exited
   const idle = holdings()
-  const whole = planCommand(plan, command)
-  for (const part of [whole.fork.program, whole.command]) {
+  for (const part of [plan.fork.program, planCommand(plan, command)]) {
     for (const index of part.steps.keys()) {
       breakStep(context, part, index)
       const error: unknown = await enter().catch((caught: unknown) => caught)

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Waits until `holds` gives something true, and gives it; fails with what `describe` says after `timeoutMs`. */
-export async function eventually<T>(holds: () => T | undefined | false, describe: () => string, timeoutMs = 5000): Promise<T> {
+export async function eventually<T>(
+  holds: () => T | undefined | false,
+  describe: () => string,
+  timeoutMs = 5000,
+): Promise<T> {
   const end = performance.now() + timeoutMs
   for (;;) {
     const value = holds()

@@ -28,7 +28,11 @@ export function checkMachine(): void {
   afterEach(async () => {
     const left = () => surplus(before, look())
     try {
-      await eventually(() => left().length === 0, () => `it leaves ${left().join(', ')}`, SETTLES_MS)
+      await eventually(
+        () => left().length === 0,
+        () => `it leaves ${left().join(', ')}`,
+        SETTLES_MS,
+      )
     } catch (error) {
       assert.fail(error as Error)
     }
@@ -39,8 +43,12 @@ function look(): Machine {
   return {
     // tsx keeps a compiler process; it is there before the first test.
     processes: descendants(process.pid).map((each) => `process ${each.pid} (${each.name}, ${each.state})`),
-    descriptors: [...descriptorsOf('self').values()].filter((name) => !RESIDENT.test(name)).map((name) => `descriptor ${kindOf(name)}`),
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => `mount ${line}`),
+    descriptors: [...descriptorsOf('self').values()]
+      .filter((name) => !RESIDENT.test(name))
+      .map((name) => `descriptor ${kindOf(name)}`),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => `mount ${line}`),
     cgroups: cgroupsOf(`carrel-test-${process.pid}-`),
   }
 }

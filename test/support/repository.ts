@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url'
 
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-const NEEDED = ['package.json', 'tsconfig.json', 'src', 'test', 'build', 'node_modules/tsx', 'node_modules/esbuild', 'node_modules/@esbuild']
+const NEEDED = [
+  'package.json',
+  'tsconfig.json',
+  'src',
+  'test',
+  'build',
+  'node_modules/tsx',
+  'node_modules/esbuild',
+  'node_modules/@esbuild',
+]
 
 let copy: string | undefined
 

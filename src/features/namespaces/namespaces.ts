@@ -1,5 +1,6 @@
 import type { CloneFlag } from '../../linux/tables/clone.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
+import { CAPABILITIES } from '../../linux/tables/capabilities.ts'
 import type { Program } from '../../program/builder.ts'
 
 /** Which network a sandbox has: its own with nothing but `lo`, or the host's. */
@@ -11,15 +12,35 @@ export type Net = 'none' | 'host'
  */
 export const BIRTH_NAMESPACES: readonly CloneFlag[] = ['CLONE_NEWUSER', 'CLONE_NEWPID']
 
+/**
+ * How the network of a sandbox comes to be: `own` is made by its first process, `inherited` is one that its maker was in alone
+ * (the cradle), `host` is the host's.
+ */
+export type Network = 'own' | 'inherited' | 'host'
+
+/** Capabilities whose object is a network namespace: they only count in one that the sandbox's user namespace owns. */
+const NETWORK_CAPABILITIES = ['CAP_NET_BIND_SERVICE', 'CAP_NET_BROADCAST', 'CAP_NET_ADMIN', 'CAP_NET_RAW'] as const
+
+/** Whether a sandbox can do with a network namespace that is not its own property. */
+export const mayInheritNetwork = (net: Net, capabilities: readonly number[]): boolean =>
+  net === 'none' && !NETWORK_CAPABILITIES.some((name) => capabilities.includes(CAPABILITIES.values[name]))
+
 /** Namespaces that the new process makes itself, at the same time as its parent prepares ids and groups for it. */
-export function ownNamespaces(net: Net): readonly CloneFlag[] {
+function ownNamespaces(network: Network): readonly CloneFlag[] {
   const always: readonly CloneFlag[] = ['CLONE_NEWNS', 'CLONE_NEWUTS', 'CLONE_NEWIPC', 'CLONE_NEWTIME']
-  return net === 'none' ? [...always, 'CLONE_NEWNET'] : always
+  return network === 'own' ? [...always, 'CLONE_NEWNET'] : always
 }
 
-export function unshareSteps(p: Program, net: Net): void {
+export function unshareSteps(p: Program, network: Network): void {
   p.because('namespaces', 'Made by the sandbox’s own process while its parent writes id maps and groups: the two overlap')
-  p.unshare(ownNamespaces(net))
+  p.unshare(ownNamespaces(network))
+}
+
+/** Leaves the network namespace that the last child was born into to it, and makes the next one. */
+export function freshNetworkSteps(p: Program): void {
+  p.because('network', 'The next sandbox is born into it: made while the one before is busy')
+  p.unshare(['CLONE_NEWNET'])
+  loopbackSteps(p)
 }
 
 /** After the process is in its groups: the cgroup namespace's root is where the process is now (cgroup_namespaces(7)). */
