@@ -39,7 +39,7 @@ interface Peer {
   readonly name: string
   readonly tool: string
   readonly debian: string
-  prepare(workspace: Workspace): { readonly args: readonly string[]; readonly note: string }
+  readonly prepare: (workspace: Workspace) => { readonly args: readonly string[]; readonly note: string }
 }
 
 const PEERS: readonly Peer[] = [

@@ -6,7 +6,7 @@ const HEADINGS = ['what', 'unit', 'p50', 'p10', 'p95', 'n', 'ratio', 'goal'] as 
 /** A section as a Markdown table with its notes below, aligned so that a terminal shows it too. */
 export function renderSection(title: string, section: Section): string {
   const lines = [[...HEADINGS], ...section.rows.map(cells)]
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  const widths = HEADINGS.map((_, column) => Math.max(3, ...lines.map((line) => line[column]?.length ?? 0)))
   const render = (line: readonly string[]) => `| ${line.map((cell, column) => pad(cell, column, widths)).join(' | ')} |`
   const [head = [], ...body] = lines
   const rule = `| ${widths.map((width, column) => (isNumber(column) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`
@@ -38,6 +38,6 @@ const summaryCells = ({ p50, p10, p95, count }: Summary): string[] => [
 /** Three digits that matter. */
 function short(value: number): string {
   if (!Number.isFinite(value)) return '-'
-  if (value >= 100) return value.toFixed(0)
+  if (value >= 100 || Number.isInteger(value)) return value.toFixed(0)
   return value.toFixed(value >= 10 ? 1 : 2)
 }

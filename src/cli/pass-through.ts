@@ -3,10 +3,8 @@ import { isatty } from 'node:tty'
 import type { Command } from '../sandbox/command.ts'
 import type { RunResult } from '../sandbox/result.ts'
 import type { Sandbox, SpawnOptions } from '../sandbox/sandbox.ts'
-import type { StdioTarget } from '../process/stdio.ts'
-
-/** Signals that are passed on to the command; SIGWINCH becomes a resize. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+import { forwardSignals } from './forward-signals.ts'
+import { inheritedStream } from './inherited-streams.ts'
 
 /**
  * Runs a command with the caller's own streams. Files and pipes go in as they are; a terminal never does (CVE-2017-5226): the
@@ -20,16 +18,18 @@ export async function passThrough(
   tty: boolean | undefined,
 ): Promise<RunResult> {
   const own = tty ?? (isatty(0) && isatty(1))
-  const size = windowSize()
-  const running = await box.spawn(command, args, own ? { ...limits, stdio: 'pty', size, env: terminalEnv() } : { ...limits, stdio: streams() })
-  const stopForwarding = forwardSignals(running)
-  const restore = own ? connectTerminal(running) : connectPipes(running)
-  try {
-    return await running.wait()
-  } finally {
-    await restore()
-    stopForwarding()
-  }
+  const streams: SpawnOptions = own
+    ? { stdio: 'pty', size: windowSize(), env: terminalEnv() }
+    : { stdio: [inheritedStream(0), inheritedStream(1), inheritedStream(2)] }
+  const spawn = (): Promise<Command> => box.spawn(command, args, { ...limits, ...streams })
+  return forwardSignals(spawn, async (running) => {
+    const restore = own ? connectTerminal(running) : connectPipes(running)
+    try {
+      return await running.wait()
+    } finally {
+      await restore()
+    }
+  })
 }
 
 const terminalEnv = (): Record<string, string> => ({ TERM: process.env['TERM'] ?? 'xterm' })
@@ -38,17 +38,6 @@ const windowSize = (): { columns: number; rows: number } => ({
   columns: process.stdout.columns || 80,
   rows: process.stdout.rows || 24,
 })
-
-const streams = (): [StdioTarget, StdioTarget, StdioTarget] =>
-  [0, 1, 2].map((descriptor) => (isatty(descriptor) ? 'pipe' : 'inherit')) as [StdioTarget, StdioTarget, StdioTarget]
-
-function forwardSignals(running: Command): () => void {
-  const handlers = FORWARDED.map((signal) => [signal, () => void running.killGroup(signal).catch(() => running.kill(signal))] as const)
-  for (const [signal, handler] of handlers) process.on(signal, handler)
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler)
-  }
-}
 
 /** The caller's terminal goes raw, so that the command's own does the editing and the signals; restored whatever happens. */
 function connectTerminal(running: Command): () => Promise<void> {

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command as Verb } from 'commander'
 import { parseBytes, parseDuration } from '../features/limits/parse-size.ts'
+import type { Command } from '../sandbox/command.ts'
 import type { RunResult } from '../sandbox/result.ts'
 import { Sandbox, type SpawnOptions } from '../sandbox/sandbox.ts'
+import { forwardSignals } from './forward-signals.ts'
+import { inheritedStream } from './inherited-streams.ts'
 import { passThrough } from './pass-through.ts'
 import { report } from './report.ts'
 import { type SandboxArguments, toSandboxOptions, withSandboxOptions } from './sandbox-arguments.ts'
@@ -16,7 +19,7 @@ interface RunArguments extends SandboxArguments {
 }
 
 /** `carrel run`: one sandbox, one command, its streams and its exit code. */
-export const runCommand = withSandboxOptions(new Command('run'))
+export const runCommand = withSandboxOptions(new Verb('run'))
   .description('run a command in a sandbox of its own')
   .option('--tty', 'a terminal of its own (default: when stdin and stdout are terminals)')
   .option('--no-tty', 'no terminal, pipes instead')
@@ -55,9 +58,9 @@ async function run([command = '', ...args]: readonly string[], given: RunArgumen
 }
 
 /** stdin still comes straight from the caller. */
-async function capture(box: Sandbox, command: string, args: readonly string[], limits: SpawnOptions): Promise<RunResult> {
-  const running = await box.spawn(command, args, { ...limits, stdio: ['inherit', 'pipe', 'pipe'] })
-  return running.collect()
+function capture(box: Sandbox, command: string, args: readonly string[], limits: SpawnOptions): Promise<RunResult> {
+  const spawn = (): Promise<Command> => box.spawn(command, args, { ...limits, stdio: [inheritedStream(0), 'pipe', 'pipe'] })
+  return forwardSignals(spawn, (running) => running.collect())
 }
 
 function printResult({ exitCode, signal, stdout, stderr, outcome, usage, notApplied }: RunResult): void {

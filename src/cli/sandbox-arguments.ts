@@ -59,8 +59,17 @@ export function toSandboxOptions(given: SandboxArguments, read: (path: string) =
     binds: given.bind,
     env: Object.fromEntries(given.env.map(variable)),
     capabilities: given.cap,
-    etc: Object.fromEntries(given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, read(path)])),
+    etc: Object.fromEntries(given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, content(path, read)])),
     rlimits: Object.fromEntries(given.rlimit.map(resourceLimit)),
+  }
+}
+
+function content(path: string, read: (path: string) => Uint8Array): Uint8Array {
+  try {
+    return read(path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error)
+    throw new InvalidInputError(`etc names the file ${path}, which cannot be read: ${code}`, { field: 'etc', cause: error })
   }
 }
 

@@ -37,9 +37,9 @@ export class Container {
     this.plan = plan
   }
 
-  /** PID of its first process on the host */
-  get pid(): number {
-    return this.#init.pid
+  /** PID of its first process on the host; undefined when it has ended */
+  get pid(): number | undefined {
+    return this.#init.hostPid
   }
 
   /** Resolves when its first process has ended, and with it everything in it. */

@@ -1,5 +1,8 @@
+import { statSync } from 'node:fs'
+import type { HostFacts } from '../host/facts.ts'
+import { type CradleFacts, type CradlePlan, fitsCradle, planCradle } from '../plan/cradle.ts'
+import type { Settings } from '../plan/settings.ts'
 import type { Agent } from '../process/agent.ts'
-import { freshNetworkProgram } from '../plan/cradle-program.ts'
 
 /** A process that makes the first processes of sandboxes. */
 export interface Maker {
@@ -9,39 +12,68 @@ export interface Maker {
 }
 
 /**
- * A child of the root agent that sits in a network namespace which nobody else uses: what it makes is born there. A new network
- * namespace is the dearest of all (about a third of a whole start), and this one is made while the sandbox before it is busy.
- * Its namespaces belong to the host's user namespace, so nobody in a sandbox can configure its network.
+ * A child of the root agent whose children are born with most of what a sandbox needs. It stands in a root file system without any
+ * of the host's but its system directories, read-only, which it made once and its children share; and in a network namespace
+ * that nobody else uses, which it leaves to each child and replaces while that one is busy. Both belong to the host's user
+ * namespace, so no sandbox can change them.
  */
 export class Cradle implements Maker {
   readonly agent: Agent
+  readonly facts: CradleFacts
+  readonly #plan: CradlePlan
+  readonly #like: Settings
+  readonly #etcChanged: number
   #fresh = false
 
-  private constructor(agent: Agent) {
+  private constructor(agent: Agent, plan: CradlePlan, like: Settings, facts: CradleFacts) {
     this.agent = agent
+    this.facts = facts
+    this.#plan = plan
+    this.#like = like
+    this.#etcChanged = etcChanged()
   }
 
-  /** @throws SyscallError when this process may not make network namespaces */
-  static async start(root: Agent): Promise<Cradle> {
-    const cradle = new Cradle(await root.fork())
-    await cradle.#renew()
-    return cradle
+  /**
+   * @param like settings of the sandboxes that it is for
+   * @throws SyscallError when this process may not make namespaces of this kind
+   */
+  static async start(root: Agent, like: Settings, facts: HostFacts): Promise<Cradle> {
+    const agent = await root.clone(['CLONE_NEWNS', 'CLONE_NEWPID'])
+    try {
+      const plan = planCradle(like, facts)
+      const opened = await agent.run(plan.base.program)
+      const directories = Object.fromEntries(plan.directories.map((path, i) => [path, opened.get(plan.base.opened[i] as never) as number]))
+      const cradle = new Cradle(agent, plan, like, { directories })
+      await cradle.#renew()
+      return cradle
+    } catch (error) {
+      await agent.close()
+      throw error
+    }
   }
 
-  /** Itself, once, when its namespace is unused; undefined while the next one is being made. */
-  take(): Cradle | undefined {
-    if (!this.#fresh) return undefined
+  /** Itself, once, when it fits the sandbox and its network is unused; undefined while the next one is being made. */
+  take(settings: Settings): Cradle | undefined {
+    if (!this.#fresh || !fitsCradle(settings, this.#like)) return undefined
     this.#fresh = false
     return this
   }
 
+  /** Whether the host's /etc is no longer what the copies in it were made from. */
+  get stale(): boolean {
+    return etcChanged() !== this.#etcChanged
+  }
+
   used(): void {
-    // One that fails leaves the cradle stale, and sandboxes make their own namespaces again.
+    // One that fails leaves the cradle without a network for the next, and sandboxes make their own again.
     this.#renew().catch(() => {})
   }
 
   async #renew(): Promise<void> {
-    await this.agent.run(freshNetworkProgram())
+    await this.agent.run(this.#plan.network)
     this.#fresh = true
   }
 }
+
+/** Files are replaced by renaming: the directory's time tells. */
+const etcChanged = (): number => statSync('/etc').mtimeMs

@@ -68,7 +68,7 @@ async function makeInit(
   const made = await making
   const rest = made.descriptors.slice(1)
   try {
-    if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.pid, plan, facts)
+    if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.hostPid as number, plan, facts)
     if (plan.map.writer === 'newuidmap') closeSync(rest.shift() as number)
     await (early ?? initialise(birth.agent, plan, { ...options, descriptors: rest }))
     return { init: birth.agent, forks }

@@ -19,7 +19,12 @@ export interface HostInput {
   readonly cgroups: CgroupPlan
   /** Whether trees of the host are opened here (a privileged caller) or by the sandbox's own process */
   readonly opensTrees: boolean
+  /** Descriptors of the maker for directories of the host that it cannot name by path */
+  readonly directories?: HostDirectories
 }
+
+/** Descriptor by path of a directory of the host. */
+export type HostDirectories = Readonly<Record<string, number>>
 
 /** A program and the references into it that its runner needs. */
 export interface HostProgram {
@@ -32,7 +37,7 @@ export interface HostProgram {
  * pidfd, then the gate when another program writes the maps, then the trees. Everything after the clone overlaps with the child,
  * which makes its namespaces meanwhile and then waits at the gate.
  */
-export function hostProgram({ arch, settings, map, cgroups, opensTrees }: HostInput): HostProgram {
+export function hostProgram({ arch, settings, map, cgroups, opensTrees, directories = {} }: HostInput): HostProgram {
   const p = program({ arch })
   p.because('namespaces', 'A gate: the child waits there until it has ids and is in its groups; closing it opens it')
   const gate = p.pipe2(['O_CLOEXEC'])
@@ -40,8 +45,8 @@ export function hostProgram({ arch, settings, map, cgroups, opensTrees }: HostIn
   const { pid, pidfd } = cloneStep(p, { flags: BIRTH_NAMESPACES, control: p.attached(0), keep: [gate.read] })
   p.send(pidfd)
   p.close(gate.read)
-  groupSteps(p, cgroups)
-  joinSteps(p, cgroups, pid)
+  groupSteps(p, cgroups, directories)
+  joinSteps(p, cgroups, pid, directories)
   if (map.writer === 'newuidmap') {
     p.send(gate.write)
     return { program: p, pid }
@@ -54,28 +59,37 @@ export function hostProgram({ arch, settings, map, cgroups, opensTrees }: HostIn
 }
 
 /** Makes the groups and writes their limits, before anybody is in them. */
-function groupSteps(p: Program, cgroups: CgroupPlan): void {
-  cgroups.enable.forEach((write) => cgroupWrite(p, write))
+function groupSteps(p: Program, cgroups: CgroupPlan, directories: HostDirectories): void {
+  cgroups.enable.forEach((write) => cgroupWrite(p, write, directories))
   for (const group of cgroups.groups) {
     p.because('cgroups', 'A group of its own, below the caller’s: the caller’s limits stay in force')
-    p.mkdirat('AT_FDCWD', group.directory, 0o755)
-    group.files.forEach((write) => cgroupWrite(p, write))
+    p.mkdirat(...place(group.directory, directories), 0o755)
+    group.files.forEach((write) => cgroupWrite(p, write, directories))
   }
 }
 
 /** One write(2) each: the kernel takes every write as a whole command (inventory Q7). */
-function cgroupWrite(p: Program, write: CgroupWrite): void {
+function cgroupWrite(p: Program, write: CgroupWrite, directories: HostDirectories): void {
   p.because('cgroups', write.because)
-  if (!write.optional) return writeSteps(p, 'AT_FDCWD', write.path, write.value)
-  const file = p.tolerate('ENOENT', 'EACCES', 'EPERM').openat('AT_FDCWD', write.path, ['O_WRONLY', 'O_CLOEXEC'])
+  const [directory, path] = place(write.path, directories)
+  if (!write.optional) return writeSteps(p, directory, path, write.value)
+  const file = p.tolerate('ENOENT', 'EACCES', 'EPERM').openat(directory, path, ['O_WRONLY', 'O_CLOEXEC'])
   p.tolerate('EINVAL', 'EOPNOTSUPP', 'EBUSY').write(file, write.value)
   p.close(file)
 }
 
-function joinSteps(p: Program, cgroups: CgroupPlan, pid: Ref<Pid>): void {
+/** A path as the maker can name it: below one of its descriptors, or as it is. */
+function place(path: string, directories: HostDirectories): [number | 'AT_FDCWD', string] {
+  for (const [directory, descriptor] of Object.entries(directories)) {
+    if (path.startsWith(`${directory}/`)) return [descriptor, path.slice(directory.length + 1)]
+  }
+  return ['AT_FDCWD', path]
+}
+
+function joinSteps(p: Program, cgroups: CgroupPlan, pid: Ref<Pid>, directories: HostDirectories): void {
   for (const { path } of cgroups.join) {
     p.because('cgroups', 'In its groups before anything of the sandbox runs: nothing escapes a limit (inventory X02)')
-    const file = p.openat('AT_FDCWD', path, ['O_WRONLY', 'O_CLOEXEC'])
+    const file = p.openat(...place(path, directories), ['O_WRONLY', 'O_CLOEXEC'])
     p.syscall('write', file, new DecimalPath('', pid), LIMITS.TEXT)
     p.close(file)
   }

@@ -1,20 +1,20 @@
 import { boundingSteps } from '../features/capabilities/capabilities.ts'
 import { cgroupNamespaceSteps, loopbackSteps, type Network, unshareSteps } from '../features/namespaces/namespaces.ts'
-import { attachBind, openBind } from '../features/root/binds.ts'
-import { deviceSteps, nodeSteps } from '../features/root/devices.ts'
-import { type ProcPath, procSteps } from '../features/root/proc.ts'
 import {
-  entrySteps,
+  type BaseSpec,
+  baseSteps,
   hostReadOnlySteps,
-  nameSteps,
   newRootSteps,
   type OwnFile,
-  ownFileSteps,
   pivotSteps,
   privateSteps,
-  type RootSpec,
-} from '../features/root/root-steps.ts'
-import { copyTree, READ_ONLY } from '../features/root/trees.ts'
+  sealSteps,
+} from '../features/root/base-steps.ts'
+import { attachBind, openBind } from '../features/root/binds.ts'
+import { deviceSteps, nodeSteps, terminalsSteps } from '../features/root/devices.ts'
+import { nameSteps, type OwnPlace, ownSteps } from '../features/root/own-steps.ts'
+import { coverProcSteps, type ProcPath, procSteps } from '../features/root/proc.ts'
+import { copyTree, READ_ONLY, type Root } from '../features/root/trees.ts'
 import { becomeRootSteps, type IdMap } from '../features/users/id-map.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
@@ -28,7 +28,9 @@ export interface InitInput {
   readonly settings: Settings
   readonly network: Network
   readonly map: IdMap
-  readonly root: RootSpec
+  /** What the root is made of; null: it is there already, the process was born in a cradle */
+  readonly base: BaseSpec | null
+  readonly places: readonly OwnPlace[]
   readonly procPaths: readonly ProcPath[]
   /** Whether trees of the host come attached, or are opened here */
   readonly treesAttached: boolean
@@ -38,32 +40,59 @@ export interface InitInput {
  * The part of a start that the sandbox's own first process does, the later PID 1: everything with a mount in it. It ends without
  * any way back to the host's files, unable to gain a privilege, and out of reach of what will run beside it.
  */
-export function initProgram({ arch, settings, network, map, root: spec, procPaths, treesAttached }: InitInput): Program {
+export function initProgram(input: InitInput): Program {
+  const { arch, settings, network, map, base, places, procPaths } = input
   const p = program({ arch })
   unshareSteps(p, network)
   privateSteps(p)
-  const nodes = nodeSteps(p)
+  const nodes = base ? nodeSteps(p) : []
   gateSteps(p)
   becomeRootSteps(p, map, settings.user)
   cgroupNamespaceSteps(p)
   if (network === 'own') loopbackSteps(p)
-
-  const trees = treesAttached ? attachedTrees(p, settings) : openedTrees(p, settings)
   p.because('root', 'Modes are meant as they are written here')
   p.umask(0)
-  hostReadOnlySteps(p)
-  const root = newRootSteps(p, spec)
-  deviceSteps(p, root, nodes)
-  entrySteps(p, root, spec, trees.rootfs)
-  ownFileSteps(p, root, spec, settings.user)
-  procSteps(p, root, procPaths)
-  settings.binds.forEach((bind, index) => attachBind(p, root, bind, trees.binds[index] as Ref<Fd>))
-  if (trees.rootfs) p.close(trees.rootfs)
-  pivotSteps(p, root)
 
+  const trees = input.treesAttached ? attachedTrees(p, settings) : openedTrees(p, settings)
+  const root = base ? rootSteps(p, base, nodes, trees.rootfs) : null
+  if (!root) procSteps(p, 'AT_FDCWD', '/proc')
+  terminalsSteps(p)
+  coverProcSteps(p, procPaths)
+  ownSteps(p, { sizeBytes: settings.tmpBytes, places }, settings.user)
+  if (root) {
+    settings.binds.forEach((bind, index) => attachBind(p, root, bind, trees.binds[index] as Ref<Fd>))
+    sealSteps(p, root)
+  }
   boundingSteps(p, settings.capabilities)
   selfDefence(p)
   return p
+}
+
+/** A root file system of the process's own, down to the moment where the old one is gone. */
+function rootSteps(p: Program, base: BaseSpec, nodes: readonly Ref<Fd>[], source: Ref<Fd> | null): Root {
+  hostReadOnlySteps(p)
+  const root = newRootSteps(p)
+  deviceSteps(p, root, nodes)
+  baseSteps(p, root, base, source)
+  procSteps(p, root.fd, 'proc')
+  if (source) p.close(source)
+  pivotSteps(p, root)
+  return root
+}
+
+/**
+ * What a cradle does once: the part of a root that sandboxes share, in a mount and a pid namespace of its own. Directories of the
+ * host that its orders name are opened before the host goes out of sight; their descriptors are the results, in order.
+ */
+export function cradleProgram(arch: Arch, base: BaseSpec, directories: readonly string[]): { program: Program; opened: readonly Ref<Fd>[] } {
+  const p = program({ arch })
+  privateSteps(p)
+  p.because('cgroups', 'Groups are made below these; by path they cannot be named from here on')
+  const opened = directories.map((path) => p.open_tree('AT_FDCWD', path, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC']))
+  const nodes = nodeSteps(p)
+  p.umask(0)
+  sealSteps(p, rootSteps(p, base, nodes, null))
+  return { program: p, opened }
 }
 
 /** What differs between sandboxes that are alike in everything else: their names. Run by the same process, just after `initProgram`. */

@@ -1,58 +1,50 @@
-import type { OwnDirectory, OwnFile, RootSpec } from '../features/root/root-steps.ts'
+import type { BaseSpec, OwnFile } from '../features/root/base-steps.ts'
+import { NAMES, OWN_PLACES, type OwnPlace } from '../features/root/own-steps.ts'
+import { EMPTY } from '../features/root/proc.ts'
 import type { HostFacts, RootEntry } from '../host/facts.ts'
 import type { Settings } from './settings.ts'
 
 /** Home of the sandbox's user. */
 export const HOME = '/home/user'
 
-const DIRECTORIES: readonly OwnDirectory[] = [
-  { path: 'tmp', mode: 0o1777 },
-  { path: 'var/tmp', mode: 0o1777 },
-  { path: 'run', mode: 0o755 },
-  { path: 'home/user', mode: 0o700, users: true },
-  { path: 'dev/shm', mode: 0o1777 },
-]
-
 /** Directories of a root file system that are the sandbox's own instead: kernel file systems, and what commands write to. */
-const REPLACED = new Set(['dev', 'proc', 'sys', 'tmp', 'run', 'home', 'lost+found'])
+const REPLACED = new Set(['dev', 'proc', 'tmp', 'run', 'home', 'lost+found', EMPTY])
 
-/** What the root of a sandbox consists of. */
-export function rootSpec(settings: Settings, facts: HostFacts): RootSpec {
-  const own = { directories: directories(settings), files: files(settings), sizeBytes: settings.tmpBytes }
-  if (!settings.rootfs) return { entries: [...facts.rootEntries, ...facts.etcEntries.map(inEtc)], source: 'host', ...own }
-  return { entries: settings.rootfs.entries.filter((entry) => !isReplaced(entry, settings)), source: 'rootfs', ...own }
+/** Files of /etc that hold the sandbox's name. */
+const NAME_FILES = ['hostname', 'hosts'] as const
+
+/** What the root of a sandbox consists of before anything is the sandbox's own. */
+export function baseSpec(settings: Settings, facts: HostFacts): BaseSpec {
+  const all = settings.rootfs ? settings.rootfs.entries : [...facts.rootEntries, ...facts.etcEntries.map(inEtc)]
+  return {
+    entries: all.filter((entry) => !isReplaced(entry, settings)),
+    places: ['proc', 'dev/pts', EMPTY, ...ownPlaces(settings).map(({ target }) => target)],
+    files: Object.entries(ownEtc(settings.etc)).map(([name, content]) => ({ path: `etc/${name}`, content })),
+    links: Object.fromEntries(NAME_FILES.map((name) => [`etc/${name}`, `../${NAMES}/${name}`])),
+  }
+}
+
+/** Places of the sandbox's own file system; not below a directory that comes whole from a root file system. */
+export function ownPlaces(settings: Settings): readonly OwnPlace[] {
+  const hasVar = settings.rootfs?.entries.some((entry) => entry.name === 'var') ?? false
+  return OWN_PLACES.filter(({ target }) => !(hasVar && target.startsWith('var/')))
 }
 
 const inEtc = (entry: RootEntry): RootEntry => ({ ...entry, name: `etc/${entry.name}` })
 
 /** `etc` itself is listed by its entries, so that single files of it can be the sandbox's own. */
 function isReplaced(entry: RootEntry, settings: Settings): boolean {
-  const [first, second] = entry.name.split('/')
-  return REPLACED.has(first ?? '') || (first === 'etc' && second !== undefined && Object.hasOwn(settings.etc, second))
+  const [first = '', second] = entry.name.split('/')
+  return REPLACED.has(first) || (first === 'etc' && second !== undefined && Object.hasOwn(settings.etc, second))
 }
 
-function directories(settings: Settings): OwnDirectory[] {
-  const var_ = settings.rootfs?.entries.some((entry) => entry.name === 'var')
-  const shown = new Set((settings.rootfs?.entries ?? []).map((entry) => entry.name))
-  return DIRECTORIES.filter((directory) => !(var_ && directory.path.startsWith('var/')) && !shown.has(directory.path))
-}
-
-function files(settings: Settings): OwnFile[] {
-  return etcFiles(settings, (name) => !NAME_FILES.has(name))
-}
-
-/** Files of /etc that hold the sandbox's name. */
-const NAME_FILES = new Set(['hostname', 'hosts'])
-
-export const nameFiles = (settings: Settings): OwnFile[] => etcFiles(settings, (name) => NAME_FILES.has(name))
+/** The files of /etc that hold the sandbox's name, where they really live. */
+export const nameFiles = (settings: Settings): OwnFile[] =>
+  NAME_FILES.map((name) => ({ path: `${NAMES}/${name}`, content: settings.etc[name] ?? '' }))
 
 /** The files of /etc whose content is the same for sandboxes that are alike. */
-export const ownEtc = (etc: Settings['etc']): [string, string | Uint8Array][] =>
-  Object.entries(etc).filter(([name]) => !NAME_FILES.has(name))
-
-function etcFiles(settings: Settings, wanted: (name: string) => boolean): OwnFile[] {
-  return Object.entries(settings.etc).flatMap(([name, content]) => (wanted(name) ? [{ path: `etc/${name}`, content }] : []))
-}
+export const ownEtc = (etc: Settings['etc']): Settings['etc'] =>
+  Object.fromEntries(Object.entries(etc).filter(([name]) => !(NAME_FILES as readonly string[]).includes(name)))
 
 /** The files of /etc that say who is who and what this host is called. */
 export function generatedEtc(settings: {

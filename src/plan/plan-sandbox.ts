@@ -3,14 +3,14 @@ import { type CgroupPlan, planCgroups } from '../features/cgroups/plan-cgroups.t
 import { requireApplied } from '../features/cgroups/require-applied.ts'
 import { seccompFilter } from '../features/seccomp/index.ts'
 import { assertMapped, type IdMap, outsideId, rangeMap, singleMap, subordinateMap } from '../features/users/id-map.ts'
-import type { Network } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Program } from '../program/builder.ts'
 import { commandProgram, type CommandSettings, forkProgram } from './command-program.ts'
 import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram } from './host-program.ts'
 import { type InitInput, initProgram, nameProgram } from './init-program.ts'
-import { nameFiles, ownEtc, rootSpec } from './layout.ts'
+import type { CradleFacts } from './cradle.ts'
+import { baseSpec, nameFiles, ownEtc, ownPlaces } from './layout.ts'
 import { ProgramCache } from './program-cache.ts'
 import type { ResourceLimits, Settings } from './settings.ts'
 
@@ -43,26 +43,26 @@ export interface SandboxPlan {
 
 /**
  * Decides what must happen to make a sandbox. Pure: the same arguments give the same plan.
- * @param network `inherited` when the maker sits in a network namespace of its own for it (see `mayInheritNetwork`)
+ * @param cradle what is known of the process that makes the sandbox's first one, when that is a cradle (see `fitsCradle`)
  * @throws UnsupportedError for a named limit that cannot be enforced, InvalidInputError for a user that cannot exist here
  */
-export function planSandbox(settings: Settings, facts: HostFacts, network: Network = networkOf(settings)): SandboxPlan {
+export function planSandbox(settings: Settings, facts: HostFacts, cradle?: CradleFacts): SandboxPlan {
   const { arch } = facts
   const map = chooseMap(settings, facts)
   assertMapped(map, settings.user)
   const cgroups = planCgroups(settings.limits, facts.cgroups, { name: settings.id })
   if (!settings.bestEffort) requireApplied(cgroups, settings.named)
   const privileged = map.writer === 'parent'
-  const init = likeInit(facts, { arch, settings, network, map, treesAttached: privileged })
+  const init = likeInit(facts, cradle !== undefined, { arch, settings, map, treesAttached: privileged })
   return {
     arch,
     settings,
     map,
     cgroups,
     owners: privileged ? ownerPrograms(arch, settings, map) : [],
-    host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged }),
+    host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged, directories: cradle?.directories ?? {} }),
     init,
-    fork: forkProgram(arch),
+    fork: fork(arch),
     name: nameProgram(arch, settings.hostname, nameFiles(settings)),
     trees: privileged ? settings.binds.length + (settings.rootfs ? 1 : 0) : 0,
     leave: leaveProgram(arch, cgroups),
@@ -81,19 +81,31 @@ export function planCommand(plan: SandboxPlan, command: CommandSettings): Progra
 }
 
 /** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
-function likeInit(facts: HostFacts, input: Omit<InitInput, 'root' | 'procPaths'>): Program {
-  const { user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
-  const key = JSON.stringify([input.treesAttached, input.map.writer, input.network, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
+function likeInit(facts: HostFacts, inCradle: boolean, input: Pick<InitInput, 'arch' | 'settings' | 'map' | 'treesAttached'>): Program {
+  const { net, user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
+  const key = JSON.stringify([inCradle, input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
   return initPrograms.get(facts, key, () =>
-    initProgram({ ...input, root: rootSpec(input.settings, facts), procPaths: facts.procPaths }),
+    initProgram({
+      ...input,
+      network: inCradle ? 'inherited' : net === 'host' ? 'host' : 'own',
+      base: inCradle ? null : baseSpec(input.settings, facts),
+      places: ownPlaces(input.settings),
+      procPaths: facts.procPaths,
+    }),
   )
+}
+
+const forks = new Map<Arch, HostProgram>()
+
+function fork(arch: Arch): HostProgram {
+  const known = forks.get(arch) ?? forkProgram(arch)
+  forks.set(arch, known)
+  return known
 }
 
 const UNFILTERED = {}
 const initPrograms = new ProgramCache()
 const commandPrograms = new ProgramCache()
-
-const networkOf = ({ net }: Settings): Network => (net === 'host' ? 'host' : 'own')
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {

@@ -95,6 +95,11 @@ export class Agent implements AsyncDisposable {
     return this.#child.pid
   }
 
+  /** Its pid as this process sees it; undefined when it has ended */
+  get hostPid(): number | undefined {
+    return this.#child && this.#child.hostPid
+  }
+
   /** How it ended; resolves when it has, and does not keep the event loop alive until then */
   get exited(): Promise<Exit> {
     if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })

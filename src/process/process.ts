@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { InvalidInputError, StateError, SyscallError } from '../base/errors.ts'
 import { errnoName } from '../linux/errno.ts'
@@ -19,6 +19,16 @@ export class Child {
     this.pid = pid
     this.#pidfd = pidfd
     this.exited = new Promise((resolve) => (this.#resolve = resolve))
+  }
+
+  /**
+   * Its pid as this process sees it, from the pidfd (proc_pid_fdinfo(5), Linux 5.4); undefined when it has ended.
+   * Other than `pid` when its parent lives in a pid namespace.
+   */
+  get hostPid(): number | undefined {
+    if (this.#pidfd < 0) return undefined
+    const [, pid] = /^Pid:\s*(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${this.#pidfd}`, 'utf8')) ?? []
+    return pid === undefined || pid === '-1' ? undefined : Number(pid)
   }
 
   get exit(): Exit | undefined {

@@ -2,7 +2,7 @@ import type { CallOptions } from '../linux/call-options.ts'
 import { CALLS } from '../linux/calls/index.ts'
 import type { SysCalls } from '../linux/generated/signatures.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import { program, ProgramBuilder, type Program } from '../program/builder.ts'
+import { program, type Program, type ProgramBuilder } from '../program/builder.ts'
 import type { ProgramResult } from '../program/result.ts'
 
 type Run = (program: Program, options?: CallOptions) => Promise<ProgramResult>

@@ -179,9 +179,9 @@ function parseBindText(text: string, field: string): BindOption {
 function parseTarget(target: string, field: string): string {
   const clean = isAbsolute(target) && !target.includes('\0') && normalize(target).replace(/(.)\/$/, '$1') === target.replace(/(.)\/$/, '$1')
   const path = target.replace(/(.)\/$/, '$1')
-  if (clean && path !== '/' && path !== '/proc' && !path.startsWith('/proc/')) return path
+  if (clean && path !== '/' && !/^\/(proc|sys)(\/|$)/.test(path)) return path
   throw new InvalidInputError(
-    `${field} is ${JSON.stringify(target)}: an absolute path without "." and "..", not "/" and not below /proc, is wanted`,
+    `${field} is ${JSON.stringify(target)}: an absolute path without "." and "..", not "/" and not below /proc or /sys, is wanted`,
     { field },
   )
 }

@@ -3,7 +3,6 @@ import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 import { parseDuration } from '../features/limits/parse-size.ts'
 import type { Container } from '../container/container.ts'
 import { startContainer } from '../container/start.ts'
-import { mayInheritNetwork } from '../features/namespaces/namespaces.ts'
 import type { CommandSettings } from '../plan/command-program.ts'
 import { planSandbox } from '../plan/plan-sandbox.ts'
 import type { Stdio } from '../process/stdio.ts'
@@ -12,7 +11,7 @@ import { Command } from './command.ts'
 import type { RunOptions, SandboxOptions } from './options.ts'
 import { parseOptions } from './parse-options.ts'
 import type { RunResult } from './result.ts'
-import { workshop } from './workshop.ts'
+import { takeCradle, workshop } from './workshop.ts'
 
 /** What can be said about a command that the caller talks to. */
 export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'> {
@@ -47,9 +46,10 @@ export class Sandbox implements AsyncDisposable {
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const settings = parseOptions(options)
-    const { root, facts, cradle } = await workshop()
-    const maker = mayInheritNetwork(settings.net, settings.capabilities) ? cradle?.take() : undefined
-    const plan = planSandbox(settings, facts, maker && 'inherited')
+    const shop = await workshop()
+    const { root, facts } = shop
+    const maker = takeCradle(shop, settings)
+    const plan = planSandbox(settings, facts, maker?.facts)
     const container = await startContainer(root, plan, facts, {
       ...(maker ? { maker } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
@@ -62,8 +62,8 @@ export class Sandbox implements AsyncDisposable {
     return this.#container.plan.settings.id
   }
 
-  /** PID of its first process on the host */
-  get pid(): number {
+  /** PID of its first process on the host; undefined when it has ended */
+  get pid(): number | undefined {
     return this.#container.pid
   }
 

@@ -9,7 +9,9 @@ import type { Exit } from '../../src/process/exit.ts'
 import { program } from '../../src/program/builder.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { eventually } from '../support/eventually.ts'
+import { ORDINARY_USER } from '../support/node-script.ts'
 import { descendants, seen } from '../support/proc.ts'
+import { requires } from '../support/requires.ts'
 
 checkMachine()
 
@@ -103,6 +105,25 @@ test('A25, D-A31: a caught signal is told decoded: name, code, sender', async ()
   )
   assert.equal(await child.sys.getpid(), child.pid)
 })
+
+test(
+  'A25, D-A31: the sender’s uid is that of the sender, not the catcher’s own or root',
+  requires({ root: true }),
+  async () => {
+    await using root = await Agent.start()
+    const [sender, child] = await Promise.all([root.fork(), root.fork()])
+    child.watchSignals(['SIGHUP', 'SIGUSR1'])
+    await child.sys.setresuid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER)
+    await sender.sys.setresuid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER)
+    const heard = listen(child)
+    await sender.sys.kill(child.pid, 'SIGUSR1')
+    await eventually(
+      () => signalsOf(heard).length === 1,
+      () => JSON.stringify(heard, String),
+    )
+    assert.deepEqual([signalsOf(heard)[0]?.pid, signalsOf(heard)[0]?.uid], [sender.pid, ORDINARY_USER])
+  },
+)
 
 test('A25: the value that sigqueue(3) sends along arrives', async () => {
   await using root = await Agent.start()

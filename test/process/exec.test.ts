@@ -135,7 +135,10 @@ test('A11, X11: only 0, 1, 2 and the named descriptors reach a program', async (
   const program = await child.exec('/bin/sh', ['sh', '-c', 'read _'], { descriptors: { 7: mine, 5: { agent: kept } } })
   if (process.getuid?.() === 0) {
     const found = descriptorsOf(program.pid)
-    assert.deepEqual([...found.keys()].sort(), [0, 1, 2, 5, 7])
+    assert.deepEqual(
+      [...found.keys()].sort((a, b) => a - b),
+      [0, 1, 2, 5, 7],
+    )
     assert.deepEqual([found.get(5), found.get(7)], ['/dev', '/dev/zero'])
   }
   program.stdin?.end('\n')
@@ -263,4 +266,13 @@ test('20 programs of one agent at once each have their own output and exit code'
     results,
     Array.from({ length: 20 }, (_, i) => ({ code: i, stdout: `${i}\n`, stderr: '' })),
   )
+})
+
+test('A17: the end of a program is told although a grandchild keeps its pipes open', async () => {
+  await using root = await Agent.start()
+  const child = await root.fork()
+  const sh = await child.exec('/bin/sh', ['sh', '-c', 'sleep 1000 & exit 6'])
+  const exit = await sh.exited
+  assert.ok(exit.kind === 'exited' && exit.code === 6)
+  assert.equal(await root.sys.getpid(), root.pid)
 })

@@ -170,10 +170,6 @@ const LIES: Readonly<Record<string, { readonly bytes: Uint8Array; readonly messa
   },
   'ends in the middle of a frame': { bytes: header(100, FRAMES.REPLY).subarray(0, 9), message: /its connection ended/ },
   'complains without a word': { bytes: header(0, FRAMES.FAULT), message: /did not say why/ },
-  'sends an event that is cut': {
-    bytes: concat(header(2, FRAMES.EXITED), new Uint8Array(2)),
-    message: /cannot be read/,
-  },
 }
 
 for (const [name, { bytes, message }] of Object.entries(LIES)) {

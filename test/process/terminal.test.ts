@@ -8,15 +8,15 @@ import { eventually } from '../support/eventually.ts'
 
 checkMachine()
 
-/** A shell on a terminal, and what it has printed so far. */
+/** A program on a terminal, and what it has printed so far. Not bash by default: it takes a controlling terminal by itself. */
 async function onTerminal(
   root: Agent,
   script: string,
-  options: ExecOptions = {},
+  { shell = '/bin/sh', ...options }: ExecOptions & { shell?: string } = {},
 ): Promise<{ program: Process; screen: () => string }> {
   const program = await (
     await root.fork()
-  ).exec('/bin/bash', ['bash', '-c', script], {
+  ).exec(shell, [shell, '-c', script], {
     env: { PATH: '/usr/bin:/bin', TERM: 'xterm' },
     ...options,
     stdio: 'pty',
@@ -53,6 +53,7 @@ test('X17: the size is the one asked for, 80 x 24 otherwise; resize() changes it
     root,
     'trap "stty size; exit 7" WINCH; stty size; echo ready; while :; do read -t 10; done',
     {
+      shell: '/bin/bash',
       size: { columns: 100, rows: 30 },
     },
   )

@@ -13,29 +13,33 @@ const LINKS = [
   ['ptmx', 'pts/ptmx'],
 ] as const
 
-const TERMINALS: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
-const NODE: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
+const NOSUID_NOEXEC: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 
 /** Opens the host's nodes, while their mounts still let devices work. */
 export function nodeSteps(p: Program): Ref<Fd>[] {
   p.because('devices', 'The host’s nodes: a user namespace cannot make any (mknod(2) EPERM)')
   return NODES.map((name) => {
     const node = p.open_tree('AT_FDCWD', `/dev/${name}`, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_SYMLINK_NOFOLLOW'])
-    p.mount_setattr(node, '', ['AT_EMPTY_PATH'], { attr_set: NODE })
+    p.mount_setattr(node, '', ['AT_EMPTY_PATH'], { attr_set: NOSUID_NOEXEC })
     return node
   })
 }
 
 /** Makes /dev. Nodes are the host's, attached one by one. */
 export function deviceSteps(p: Program, root: Root, nodes: readonly Ref<Fd>[]): void {
-  p.because('devices', 'Six harmless nodes of the host, a terminal file system of its own, nothing else')
+  p.because('devices', 'Six harmless nodes of the host and the usual links, nothing else')
   directorySteps(p, root, 'dev')
   NODES.forEach((name, index) => {
     placeholderSteps(p, root.fd, `dev/${name}`)
     attachTree(p, nodes[index] as Ref<Fd>, root.fd, `dev/${name}`)
   })
   for (const [name, target] of LINKS) p.symlinkat(target, root.fd, `dev/${name}`)
-  directorySteps(p, root, 'dev/pts')
-  const terminals = newFilesystem(p, 'devpts', { ptmxmode: '0666', mode: '0620' }, TERMINALS)
-  attachTree(p, terminals, root.fd, 'dev/pts')
+}
+
+/** Mounts the sandbox's own terminals. */
+export function terminalsSteps(p: Program): void {
+  p.because('devices', 'Terminals of its own: no other sandbox’s and none of the host’s can be named (Linux 4.7)')
+  const terminals = newFilesystem(p, 'devpts', { ptmxmode: '0666', mode: '0620' }, NOSUID_NOEXEC)
+  p.move_mount(terminals, '', 'AT_FDCWD', '/dev/pts', ['MOVE_MOUNT_F_EMPTY_PATH'])
+  p.close(terminals)
 }

@@ -1,6 +1,6 @@
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
-import { attachTree, type Attributes, copyTree, directorySteps, newFilesystem, type Root } from './trees.ts'
+import { attachTree, type Attributes, copyTree, newFilesystem } from './trees.ts'
 
 /** A path below /proc that exists on this host. */
 export interface ProcPath {
@@ -27,42 +27,40 @@ export const MASKED = [
 export const PROTECTED = ['bus', 'fs', 'irq', 'pressure', 'sys', 'sysrq-trigger'] as const
 
 const ATTRIBUTES: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC']
-const SHOWN: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
-const NOTHING: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
+const READ_ONLY: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
+const NULL: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 
 /**
- * Mounts the sandbox's own /proc and covers what is not for it. While the old root is still there: the kernel gives a new procfs
- * to a user namespace only where a whole one can be seen (mount_too_revealing in fs/namespace.c).
+ * Mounts a /proc of the process's own pid namespace. Where a whole one can still be seen: the kernel gives a new procfs to a user
+ * namespace only there (mount_too_revealing in fs/namespace.c).
  */
-export function procSteps(p: Program, root: Root, existing: readonly ProcPath[]): void {
-  p.because('proc', 'Before the old root goes: a user namespace gets a procfs only where it can see a whole one')
-  directorySteps(p, root, 'proc', 0o555)
+export function procSteps(p: Program, root: Ref<Fd> | 'AT_FDCWD', path: string): void {
+  p.because('proc', 'Only where a whole procfs can be seen does a user namespace get one')
   const proc = newFilesystem(p, 'proc', {}, ATTRIBUTES)
-  p.move_mount(proc, '', root.fd, 'proc', ['MOVE_MOUNT_F_EMPTY_PATH'])
-  protectSteps(p, proc, existing)
-  maskSteps(p, root.fd, proc, existing)
+  p.move_mount(proc, '', root, path, ['MOVE_MOUNT_F_EMPTY_PATH'])
   p.close(proc)
 }
 
-function protectSteps(p: Program, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
-  p.because('proc', 'They change the kernel for everybody: read-only, by descriptor from the procfs just made (CVE-2025-52881)')
+/** Covers what is not for the sandbox in its /proc. Preconditions: the root is the sandbox's, its /proc and /dev are mounted. */
+export function coverProcSteps(p: Program, existing: readonly ProcPath[]): void {
+  p.because('proc', 'They change the kernel for everybody: read-only, by descriptor of the procfs just mounted (CVE-2025-52881)')
+  const proc = p.openat('AT_FDCWD', '/proc', ['O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC'])
   for (const { path } of existing.filter((each) => (PROTECTED as readonly string[]).includes(each.path))) {
-    const tree = copyTree(p, proc, path, SHOWN)
-    attachTree(p, tree, proc, path)
+    attachTree(p, copyTree(p, proc, path, READ_ONLY), proc, path)
   }
+  maskSteps(p, proc, existing)
+  p.close(proc)
 }
 
-/** Files are covered by the null device, directories by one empty directory that no longer has a name. */
-function maskSteps(p: Program, root: Ref<Fd>, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
+/** Files are covered by the null device, directories by a directory without a single entry. */
+function maskSteps(p: Program, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
   const masked = existing.filter((each) => (MASKED as readonly string[]).includes(each.path))
-  if (masked.length === 0) return
   p.because('proc', 'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by nothing')
-  if (masked.some((each) => each.directory)) p.mkdirat(root, '.empty', 0o555)
   for (const { path, directory } of masked) {
-    const cover = copyTree(p, root, directory ? '.empty' : 'dev/null', directory ? NOTHING : ATTRIBUTES.filter(isNotNodev))
+    const cover = directory ? copyTree(p, 'AT_FDCWD', `/${EMPTY}`, READ_ONLY) : copyTree(p, 'AT_FDCWD', '/dev/null', NULL)
     attachTree(p, cover, proc, path)
   }
-  if (masked.some((each) => each.directory)) p.unlinkat(root, '.empty', ['AT_REMOVEDIR'])
 }
 
-const isNotNodev = (attribute: string): boolean => attribute !== 'MOUNT_ATTR_NODEV'
+/** A place of the root that stays empty: nothing may be bound below it. */
+export const EMPTY = 'sys'

@@ -102,7 +102,7 @@ export function idMapSteps(p: Program, child: Ref<Pid>, map: IdMap): void {
 }
 
 /** Writes a whole small file below a directory in one write(2). */
-export function writeSteps(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string, content: string | Uint8Array): void {
+export function writeSteps(p: Program, directory: Ref<Fd> | number | 'AT_FDCWD', path: string, content: string | Uint8Array): void {
   const file = p.openat(directory, path, ['O_WRONLY', 'O_CLOEXEC'])
   p.write(file, content)
   p.close(file)
