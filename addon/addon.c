@@ -78,9 +78,13 @@ static napi_value make_socketpair(napi_env env, napi_callback_info info) {
 }
 
 static napi_value make_pipe(napi_env env, napi_callback_info info) {
-  (void)info;
+  napi_value values[ARGUMENTS];
   int fds[2];
+  arguments(env, info, values);
   if (pipe2(fds, O_CLOEXEC) < 0) return throw_errno(env, "pipe2", errno);
+  int capacity = integer(env, values[0]);
+  /* Refused beyond the user's share (pipe(7)): the pipe then keeps its usual size. */
+  if (capacity > 0) (void)fcntl(fds[1], F_SETPIPE_SZ, capacity);
   return numbers(env, fds, 2);
 }
 

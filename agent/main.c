@@ -37,8 +37,8 @@ void agent_start(void) {
   (void)sys_prctl(PR_SET_CHILD_SUBREAPER, 1);
   (void)sys_prctl(PR_SET_NAME, ADDRESS("carrel"));
   descriptor_limit();
-  /* A call that blocks when Node dies must return, so that the loop sees the end of the socket: SIGHUP, not SIGKILL. */
-  signals_open(SIG_HUP);
+  /* A call that blocks when Node dies must return, so that the loop sees the end of the socket. */
+  signals_open(SIG_WAKE);
   input_reset();
   loop_run();
 }

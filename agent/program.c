@@ -146,10 +146,11 @@ void run_steps(struct run *run) {
   for (uint32_t i = 0; i < run->program->head.steps; i++) {
     const struct wire_step *step = &run->program->steps[i];
     uint64_t values[ARGUMENTS];
+    const uint64_t *arguments = step->kinds == 0 ? step->arguments : values;
     int64_t missing = relocate(run, i, &next);
-    for (uint32_t a = 0; a < ARGUMENTS && missing == 0; a++)
+    for (uint32_t a = 0; a < ARGUMENTS && step->kinds != 0 && missing == 0; a++)
       missing = resolve(run, step->kinds >> (a * KIND_BITS) & KIND_MASK, step->arguments[a], &values[a]);
-    int64_t result = missing != 0 ? missing : execute(run, step->number, values);
+    int64_t result = missing != 0 ? missing : execute(run, step->number, arguments);
     if (run->reborn) return;
     run->results[i] = result;
     run->done = i + 1;

@@ -20,13 +20,13 @@ ARCH_RESTORE;
 static void nothing(int signal) { (void)signal; }
 
 void signals_block(void) {
-  uint64_t blocked = ~BIT(SIG_HUP) | agent.mask;
+  uint64_t blocked = ~BIT(SIG_WAKE) | agent.mask;
   (void)sys_sigprocmask(&blocked);
 }
 
 void signals_select(uint64_t mask) {
   uint64_t watched = mask | BIT(SIG_CHLD);
-  agent.mask = mask;
+  agent.mask = mask & ~BIT(SIG_WAKE);
   int64_t fd = sys_signalfd(agent.signals, &watched);
   if (agent.signals < 0 && !failed(fd)) agent.signals = (int32_t)fd;
   signals_block();
@@ -42,7 +42,7 @@ void signals_open(uint32_t on_parent_death) {
 #endif
   for (uint32_t signal = 1; signal <= SIG_LAST; signal++)
     (void)sys_sigaction(signal, &standard);
-  (void)sys_sigaction(SIG_HUP, &interrupt);
+  (void)sys_sigaction(SIG_WAKE, &interrupt);
   signals_select(0);
   (void)sys_prctl(PR_SET_PDEATHSIG, on_parent_death);
 }

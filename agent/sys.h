@@ -37,7 +37,7 @@ int64_t sys_any(uint32_t number, const uint64_t *a);
 
 /* asm-generic/mman-common.h and linux/signal.h clash with hosted headers or lack these, so the numbers stand here. */
 enum { PROT_READ_WRITE = 3, MAP_PRIVATE_ANONYMOUS = 0x22 };
-enum { SIG_HUP = 1, SIG_KILL = 9, SIG_CHLD = 17, SIG_LAST = 64, SIG_SETMASK_ = 2, SIGNAL_SET_BYTES = 8 };
+enum { SIG_WAKE = 64, SIG_KILL = 9, SIG_CHLD = 17, SIG_LAST = 64, SIG_SETMASK_ = 2, SIGNAL_SET_BYTES = 8 };
 enum { WAIT_NOHANG = 1, WAIT_ALL = 0x40000000 };
 enum { SOCKET_LEVEL = 1, SOCKET_RIGHTS = 1 };
 enum {

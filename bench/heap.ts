@@ -30,6 +30,9 @@ async function measure({ quick }: Context): Promise<Section> {
         ...(name === 'Node spawn' ? {} : { atMost: 1.25 }),
       }),
     ]),
-    notes: [`resident memory of the two: ${smallMib.toFixed(0)} MiB and ${largeMib.toFixed(0)} MiB`],
+    notes: [
+      ...measured.failures,
+      `resident memory of the two: ${smallMib.toFixed(0)} MiB and ${largeMib.toFixed(0)} MiB`,
+    ],
   }
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { format, resolveConfig } from 'prettier'
 import { agentSizeGroup } from './agent-size.ts'
 import { callsGroup } from './calls.ts'
 import type { Context, Group } from './context.ts'
@@ -24,6 +25,10 @@ if (unknown.length > 0) {
   console.error(
     `There is no ${unknown.join(', ')}: npm run bench -- [--quick] [--write] [${GROUPS.map(({ name }) => name).join('|')}]…`,
   )
+  process.exit(2)
+}
+if (values.write && (values.quick || positionals.length > 0)) {
+  console.error('--write keeps the whole table of a whole run: leave out --quick and the names')
   process.exit(2)
 }
 if (process.getuid?.() !== 0) {
@@ -53,11 +58,15 @@ async function main(groups: readonly Group[]): Promise<void> {
   print(
     `${met} of ${goals.length} goals met; ${((performance.now() - begin) / 1000).toFixed(0)} s${values.quick ? ', a quick run' : ''}.`,
   )
-  if (values.write)
-    writeFileSync(
-      join(BENCH, 'RESULTS.md'),
-      `${['# Results', 'Written by `npm run bench -- --write`.', ...lines].join('\n\n')}\n`,
-    )
+  if (values.write) await keep(lines)
+}
+
+/** Keeps the table in the form in which every other page is. */
+async function keep(lines: readonly string[]): Promise<void> {
+  const path = join(BENCH, 'RESULTS.md')
+  const about = 'Written by `npm run bench -- --write`; [README.md](README.md) says how to read it.'
+  const page = ['# Results', about, ...lines].join('\n\n')
+  writeFileSync(path, await format(page, { ...(await resolveConfig(path)), parser: 'markdown' }))
 }
 
 /** A part that fails is shown as such, the others still count. */

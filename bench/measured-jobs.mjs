@@ -11,6 +11,7 @@ const ballast = Array.from({ length: Math.ceil(Number(process.argv[2]) / 64) }, 
 let live
 const liveBox = () => (live ??= Sandbox.create())
 let agent
+let kinds = 0
 const liveAgent = () => (agent ??= Agent.start())
 
 async function timed(count, work) {
@@ -130,6 +131,8 @@ async function cpu(count) {
 
 const JOBS = {
   fresh: (count) => timed(count, () => fresh()),
+  /** Each with a file that none before had, so that nothing can be shared or prepared */
+  freshUnlike: (count) => timed(count, () => fresh({ etc: { [`carrel-bench-${++kinds}`]: '' } })),
   freshHostNet: (count) => timed(count, () => fresh({ net: 'host' })),
   live: async (count) => {
     const box = await liveBox()

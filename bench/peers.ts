@@ -11,13 +11,11 @@ export interface Peers {
   readonly notes: readonly string[]
 }
 
-const BATCH = 3
-
 /** Those of the peers that are installed and work here; of each other one, why it is missing. */
 export async function findPeers(workspace: Workspace, launch: string): Promise<Peers> {
   const subjects: Subject[] = []
   const notes: string[] = []
-  for (const { name, tool, debian, prepare } of PEERS) {
+  for (const { name, tool, debian, batch, prepare } of PEERS) {
     const version = versionOf(tool)
     if (version === undefined) {
       notes.push(`${name}: missing here (apt-get install -y ${debian})`)
@@ -26,7 +24,7 @@ export async function findPeers(workspace: Workspace, launch: string): Promise<P
     try {
       const { args, note } = prepare(workspace)
       await timesOf(launch, ['1', ...args])
-      subjects.push({ name, batch: BATCH, measure: (count) => timesOf(launch, [String(count), ...args]) })
+      subjects.push({ name, batch, measure: (count) => timesOf(launch, [String(count), ...args]) })
       notes.push(`${name}: ${version}${note}`)
     } catch (error) {
       notes.push(`${name}: installed, but does not work here: ${lastLine(error)}`)
@@ -39,6 +37,8 @@ interface Peer {
   readonly name: string
   readonly tool: string
   readonly debian: string
+  /** How often in a round: less often what takes long */
+  readonly batch: number
   readonly prepare: (workspace: Workspace) => { readonly args: readonly string[]; readonly note: string }
 }
 
@@ -47,6 +47,7 @@ const PEERS: readonly Peer[] = [
     name: 'bwrap',
     tool: 'bwrap',
     debian: 'bubblewrap',
+    batch: 4,
     prepare: () => ({
       args: ['bwrap', '--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '/bin/true'],
       note: ', --unshare-all, whole host bound read-only, no groups, no seccomp, no masked paths',
@@ -56,6 +57,7 @@ const PEERS: readonly Peer[] = [
     name: 'crun run',
     tool: 'crun',
     debian: 'crun',
+    batch: 3,
     prepare: (workspace) => {
       const unified = unifiedBesideV1()
       const hidden = unified === undefined ? [] : ['-u', unified]
@@ -69,6 +71,7 @@ const PEERS: readonly Peer[] = [
     name: 'runc run',
     tool: 'runc',
     debian: 'runc',
+    batch: 2,
     prepare: (workspace) => ({
       args: ['runc', 'run', '--bundle', makeBundle(workspace, 'runc'), 'carrel-bench-{}'],
       note: ', bundle of its own "spec": no user namespace, no seccomp',
@@ -78,10 +81,18 @@ const PEERS: readonly Peer[] = [
     name: 'carrel run',
     tool: 'node',
     debian: 'nodejs',
+    batch: 1,
     prepare: () => ({
       args: [process.execPath, join(ROOT, 'dist/cli/main.js'), 'run', '--', '/bin/true'],
-      note: ': the whole command, most of it the start of Node',
+      note: ': the whole command; beside Node itself it loads its modules and probes the host',
     }),
+  },
+  {
+    name: 'node -e 0',
+    tool: 'node',
+    debian: 'nodejs',
+    batch: 1,
+    prepare: () => ({ args: [process.execPath, '-e', '0'], note: ': what `carrel run` cannot be faster than' }),
   },
 ]
 

@@ -8,6 +8,8 @@ import { timesOf, type Workspace } from './workspace.ts'
 
 const FRESH = 'fresh Sandbox'
 const FRESH_HOST_NET = "fresh Sandbox, net: 'host'"
+const UNLIKE = 'fresh Sandbox unlike any before'
+const FIRST = 'first Sandbox of a process'
 const LIVE = 'box.run in a live Sandbox'
 const BARE = 'Node spawn'
 const FULL = 'limit full'
@@ -25,13 +27,15 @@ async function measure({ workspace, quick }: Context): Promise<Section> {
   const subjects = [
     ...limitSubjects(workspace, parents),
     node.subject(FRESH, 10, 'fresh'),
+    node.subject(UNLIKE, 5, 'freshUnlike'),
+    firstSubject(),
     node.subject(FRESH_HOST_NET, 10, 'freshHostNet'),
     node.subject(LIVE, 10, 'live'),
     node.subject(BARE, 10, 'spawn'),
     node.subject(CPU, 5, 'cpu'),
     ...peers.subjects,
   ]
-  const measured = await interleave(subjects, quick ? 6 : 30, quick ? 2 : 4)
+  const measured = await interleave(subjects, quick ? 6 : 24, quick ? 2 : 4)
   const row = (what: string, against?: string, atMost?: number) =>
     measuredRow(
       measured,
@@ -43,6 +47,8 @@ async function measure({ workspace, quick }: Context): Promise<Section> {
     rows: [
       ...['limit none', 'limit sandbox', 'limit sandbox+net', FULL, FULL_HOST_NET].map((what) => row(what)),
       row(FRESH, FULL, 1.25),
+      row(UNLIKE, FULL),
+      row(FIRST, FULL),
       row(FRESH_HOST_NET, FULL_HOST_NET, 1.25),
       row(CPU, FRESH),
       row(BARE),
@@ -50,12 +56,26 @@ async function measure({ workspace, quick }: Context): Promise<Section> {
       ...peers.subjects.map(({ name }) => row(name, FRESH)),
     ],
     notes: [
-      `limit: ${LIMIT_NOTE}${parents.length > 0 ? `, with a group in ${parents.join(' and ')}` : ', without groups'}`,
+      ...measured.failures,
+      `limit: ${LIMIT_NOTE}, and with a new group in ${parents.length} hierarchies, as many as a default Sandbox has here`,
       'fresh Sandbox: create, run, close; it also does what limit does not: /etc, masked paths, capabilities, seccomp, limits, streams',
+      'fresh Sandbox: like the ones before it in its process, back to back; what they share or prepare for the next one is not made again',
       'a Sandbox without groups is no row: the SDK has no option that leaves the default limits out',
       'whole programs are started by vfork and exec from C, so that nothing of Node is in their times',
       ...peers.notes,
     ],
+  }
+}
+
+/** A process is started for each; only what it does for its first sandbox is timed. */
+function firstSubject(): Subject {
+  return {
+    name: FIRST,
+    batch: 1,
+    async measure() {
+      await using node = await MeasuredProcess.start()
+      return await node.ask<number[]>('fresh', 1)
+    },
   }
 }
 

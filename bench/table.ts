@@ -24,7 +24,7 @@ function pad(cell: string, column: number, widths: readonly number[]): string {
 
 function cells({ what, unit, value, ratio, goal }: Row): string[] {
   const numbers = typeof value === 'number' ? [short(value), '', '', ''] : summaryCells(value)
-  const compared = ratio ? `${ratio.value.toFixed(2)}x ${ratio.to}` : ''
+  const compared = ratio && Number.isFinite(ratio.value) ? `${ratio.value.toFixed(2)}x ${ratio.to}` : ''
   return [what, unit, ...numbers, compared, goal ? `${goal.met ? 'ok' : 'MISSED'}: ${goal.wanted}` : '']
 }
 

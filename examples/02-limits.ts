@@ -16,7 +16,7 @@ for (const [name, { outcome, exitCode, usage }] of Object.entries({ hog, slow, s
   console.log(`${name}: ${outcome}, exit code ${exitCode}, ${Math.round(usage.wallMs)} ms`)
 }
 
-const isLimited = !box.notApplied.some(({ limit }) => limit === 'memoryBytes')
+const isLimited = !box.notApplied.some(({ limit }) => limit === 'memory')
 if (isLimited) assert.equal(hog.outcome, 'oom')
 assert.equal(slow.outcome, 'timeout')
 assert.equal(stubborn.outcome, 'timeout')

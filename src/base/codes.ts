@@ -12,7 +12,11 @@ export const CODES = {
     who: 'the kernel',
     hint: 'Read the errno beside the call and the reason of the step',
   },
-  E_AGENT: { title: 'The agent failed or is gone', who: 'carrel', hint: 'Report it with the message and the kernel version' },
+  E_AGENT: {
+    title: 'The agent failed or is gone',
+    who: 'carrel',
+    hint: 'Report it with the message and the kernel version',
+  },
   E_TIMEOUT: { title: 'A wait took longer than its timeoutMs', who: 'the caller', hint: 'Give more time, or none' },
   E_COMMAND: {
     title: 'A command ended with a failure that the caller asked to be thrown',

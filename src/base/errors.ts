@@ -9,7 +9,13 @@ export abstract class CarrelError extends Error {
   toJSON(): Record<string, unknown> {
     const fields = Object.fromEntries(Object.entries(this).filter(([key]) => key !== 'cleanup'))
     const cleanup = this.cleanup.map(String)
-    return { name: this.name, code: this.code, message: this.message, ...fields, ...(cleanup.length ? { cleanup } : {}) }
+    return {
+      name: this.name,
+      code: this.code,
+      message: this.message,
+      ...fields,
+      ...(cleanup.length ? { cleanup } : {}),
+    }
   }
 }
 

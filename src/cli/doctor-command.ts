@@ -12,7 +12,9 @@ export const doctorCommand = new Command('doctor')
     const facts = readHostFacts()
     const trials = [await tryFor('a default sandbox runs a command', runTrue)]
     process.stdout.write(
-      json ? `${JSON.stringify(doctorJson(facts, trials), null, 2)}\n` : renderDoctor(facts, { color: process.stdout.isTTY, trials }),
+      json
+        ? `${JSON.stringify(doctorJson(facts, trials), null, 2)}\n`
+        : renderDoctor(facts, { color: process.stdout.isTTY, trials }),
     )
     if (trials.some(({ answer }) => !answer.ok)) process.exitCode = 1
   })

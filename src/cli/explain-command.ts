@@ -23,6 +23,12 @@ export const explainCommand = withSandboxOptions(new Command('explain'))
 function explain([path = '', ...args]: readonly string[], given: SandboxArguments): string {
   const settings = parseOptions(toSandboxOptions(given, (file) => readFileSync(file)))
   const plan = planSandbox(settings, readHostFacts())
-  const command = planCommand(plan, { path, argv: [path, ...args], env: settings.env, workdir: settings.workdir, rlimits: plan.rlimits })
+  const command = planCommand(plan, {
+    path,
+    argv: [path, ...args],
+    env: settings.env,
+    workdir: settings.workdir,
+    rlimits: plan.rlimits,
+  })
   return explainPlan(plan, command)
 }

@@ -9,7 +9,10 @@ type Forwarded = (typeof FORWARDED)[number]
  * Runs a command to whose process group this process's signals go from now on. Those that come while it is being started reach it
  * as soon as it is: it may already run, and have told the sender so, when this process learns of it.
  */
-export async function forwardSignals<T>(spawn: () => Promise<Command>, use: (running: Command) => Promise<T>): Promise<T> {
+export async function forwardSignals<T>(
+  spawn: () => Promise<Command>,
+  use: (running: Command) => Promise<T>,
+): Promise<T> {
   const early: Forwarded[] = []
   let send = (signal: Forwarded): void => void early.push(signal)
   const handlers = FORWARDED.map((signal) => [signal, () => send(signal)] as const)

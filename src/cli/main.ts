@@ -6,7 +6,9 @@ import { explainCommand } from './explain-command.ts'
 import { FAILED, report } from './report.ts'
 import { runCommand } from './run-command.ts'
 
-const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as Record<string, string>
 
 /** The command line: one file per command, each answers with the exit code. */
 const cli = new Command('carrel')

@@ -48,7 +48,10 @@ function connectTerminal(running: Command): () => Promise<void> {
   process.once('exit', onExit)
   const resize = () => running.resize(windowSize())
   process.on('SIGWINCH', resize)
-  if (running.stdin) stdin.pipe(running.stdin)
+  const master = running.stdin
+  if (master) stdin.pipe(master, { end: false })
+  // Closing the master would hang up on the command: a terminal says the end of its input by a character (VEOF, termios(3)).
+  if (master) stdin.once('end', () => master.write('\u0004'))
   const finish = copy(running.stdout, stdout)
   return async () => {
     await finish()

@@ -10,7 +10,8 @@ export function report(error: unknown): number {
   const fault = unwrap(error)
   process.stderr.write(`carrel: ${fault instanceof Error ? fault.message : String(fault)}\n`)
   if (!(fault instanceof CarrelError)) process.stderr.write(`${fault instanceof Error ? fault.stack : ''}\n`)
-  else for (const failure of fault.cleanup) process.stderr.write(`carrel: and the clean-up after it: ${String(failure)}\n`)
+  else
+    for (const failure of fault.cleanup) process.stderr.write(`carrel: and the clean-up after it: ${String(failure)}\n`)
   return exitCodeOf(fault)
 }
 

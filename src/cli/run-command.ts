@@ -59,7 +59,8 @@ async function run([command = '', ...args]: readonly string[], given: RunArgumen
 
 /** stdin still comes straight from the caller. */
 function capture(box: Sandbox, command: string, args: readonly string[], limits: SpawnOptions): Promise<RunResult> {
-  const spawn = (): Promise<Command> => box.spawn(command, args, { ...limits, stdio: [inheritedStream(0), 'pipe', 'pipe'] })
+  const spawn = (): Promise<Command> =>
+    box.spawn(command, args, { ...limits, stdio: [inheritedStream(0), 'pipe', 'pipe'] })
   return forwardSignals(spawn, (running) => running.collect())
 }
 

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { InvalidInputError } from '../base/errors.ts'
 import type { SandboxOptions } from '../sandbox/options.ts'
 
@@ -59,7 +59,9 @@ export function toSandboxOptions(given: SandboxArguments, read: (path: string) =
     binds: given.bind,
     env: Object.fromEntries(given.env.map(variable)),
     capabilities: given.cap,
-    etc: Object.fromEntries(given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, content(path, read)])),
+    etc: Object.fromEntries(
+      given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, content(path, read)]),
+    ),
     rlimits: Object.fromEntries(given.rlimit.map(resourceLimit)),
   }
 }
@@ -69,14 +71,18 @@ function content(path: string, read: (path: string) => Uint8Array): Uint8Array {
     return read(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new InvalidInputError(`etc names the file ${path}, which cannot be read: ${code}`, { field: 'etc', cause: error })
+    throw new InvalidInputError(`etc names the file ${path}, which cannot be read: ${code}`, {
+      field: 'etc',
+      cause: error,
+    })
   }
 }
 
 function variable(text: string): [string, string] {
   if (text.includes('=')) return pair(text, 'env')
   const value = process.env[text]
-  if (value === undefined) throw new InvalidInputError(`env names ${text}, which is not set here: give NAME=VALUE`, { field: 'env' })
+  if (value === undefined)
+    throw new InvalidInputError(`env names ${text}, which is not set here: give NAME=VALUE`, { field: 'env' })
   return [text, value]
 }
 
@@ -89,7 +95,10 @@ function pair(text: string, field: string): [string, string] {
 function resourceLimit(text: string): [string, { soft: number; hard: number }] {
   const [name, value] = pair(text, 'rlimit')
   const match = /^(\d+)(?::(\d+))?$/.exec(value)
-  if (!match) throw new InvalidInputError(`rlimit is ${JSON.stringify(text)}: NAME=SOFT[:HARD] in numbers is wanted`, { field: 'rlimit' })
+  if (!match)
+    throw new InvalidInputError(`rlimit is ${JSON.stringify(text)}: NAME=SOFT[:HARD] in numbers is wanted`, {
+      field: 'rlimit',
+    })
   const upper = name.toUpperCase()
   const soft = Number(match[1])
   return [upper.startsWith('RLIMIT_') ? upper : `RLIMIT_${upper}`, { soft, hard: Number(match[2] ?? soft) }]

@@ -10,7 +10,7 @@ import type { Process } from '../process/process.ts'
 import { openStdio, type Stdio } from '../process/stdio.ts'
 import { openTerminal, type TerminalSize } from '../process/terminal.ts'
 import { program } from '../program/builder.ts'
-import { Forks } from './forks.ts'
+import type { Forks } from './forks.ts'
 import { leave } from './leave.ts'
 
 /** A command on its way into a container. */
@@ -55,10 +55,13 @@ export class Container {
 
   /** The command's program is sent before the child is known to exist: it finds its orders waiting. */
   async #enterWithStdio(how: Enter, stdio: Stdio): Promise<Process> {
+    const { agent, born } = this.#forks.take()
     const ends = openStdio(stdio)
-    const { agent, born } = this.#forks.take(how)
     try {
-      const process = agent.become(planCommand(this.plan, how.command), ends, { ...limitsOf(how), descriptors: ends.theirs })
+      const process = agent.become(planCommand(this.plan, how.command), ends, {
+        ...limitsOf(how),
+        descriptors: ends.theirs,
+      })
       process.catch(() => {})
       await born
       return await this.#orClose(process, agent)
@@ -72,7 +75,7 @@ export class Container {
 
   /** The terminal must exist before the program that uses it, in the process that it belongs to. */
   async #enterWithTerminal(how: Enter): Promise<Process> {
-    const { agent, born } = this.#forks.take(how)
+    const { agent, born } = this.#forks.take()
     await born
     const { user } = this.plan.settings
     const open = openTerminal(agent, { ...limitsOf(how), ...(how.size ? { size: how.size } : {}), owner: user })

@@ -42,7 +42,9 @@ export class Cradle implements Maker {
     try {
       const plan = planCradle(like, facts)
       const opened = await agent.run(plan.base.program)
-      const directories = Object.fromEntries(plan.directories.map((path, i) => [path, opened.get(plan.base.opened[i] as never) as number]))
+      const directories = Object.fromEntries(
+        plan.directories.map((path, i) => [path, opened.get(plan.base.opened[i] as never) as number]),
+      )
       const cradle = new Cradle(agent, plan, like, { directories })
       await cradle.#renew()
       return cradle
@@ -62,6 +64,13 @@ export class Cradle implements Maker {
   /** Whether the host's /etc is no longer what the copies in it were made from. */
   get stale(): boolean {
     return etcChanged() !== this.#etcChanged
+  }
+
+  /** Ends when nothing that was born in it is left: it is the first process of their pid namespace. */
+  async retire(): Promise<void> {
+    const ends = this.agent.events()
+    while (this.agent.children > 0 && !(await ends.next()).done);
+    await this.agent.close()
   }
 
   used(): void {

@@ -1,4 +1,3 @@
-import type { CallOptions } from '../linux/call-options.ts'
 import type { HostProgram } from '../plan/host-program.ts'
 import type { Agent } from '../process/agent.ts'
 
@@ -28,17 +27,16 @@ export class Forks {
     spare.born.catch(() => (this.#spare = undefined))
   }
 
-  take(options: CallOptions): Fork {
-    const fork = this.#spare ?? this.#fork(options)
+  take(): Fork {
+    const fork = this.#spare ?? this.#fork()
     this.#spare = undefined
     return fork
   }
 
-  #fork(options: CallOptions = {}): Fork {
+  /** Waited for in any case: a child that an abandoned order makes would belong to nobody. */
+  #fork(): Fork {
     const birth = this.#init.conceive()
-    const { timeoutMs, signal } = options
-    const limits = { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal ? { signal } : {}) }
-    const born = this.#init.run(this.#program.program, { ...limits, descriptors: [birth.socket] }).then(
+    const born = this.#init.run(this.#program.program, { descriptors: [birth.socket] }).then(
       (result) => birth.born(result, this.#program.pid),
       (error: unknown) => {
         birth.fail(error)

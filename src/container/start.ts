@@ -27,13 +27,18 @@ let nextKey = 1
  * error is the one that is thrown; what fails in the undoing is attached to it.
  * @throws SyscallError (with step and reason), AgentError, TimeoutError, the signal's reason
  */
-export async function startContainer(root: Agent, plan: SandboxPlan, facts: HostFacts, options: StartOptions = {}): Promise<Container> {
+export async function startContainer(
+  root: Agent,
+  plan: SandboxPlan,
+  facts: HostFacts,
+  options: StartOptions = {},
+): Promise<Container> {
   const key = nextKey++
   // Registered before anything is made: it also runs when this process is killed in the middle.
   if (plan.leave) root.onEnd(key, plan.leave)
   const owners: number[] = []
   try {
-    for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner, options))
+    for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner))
     const { init, forks } = await makeInit(options.maker ?? { agent: root, used() {} }, plan, facts, owners, options)
     return new Container(root, init, forks, plan, key)
   } catch (error) {
@@ -44,9 +49,9 @@ export async function startContainer(root: Agent, plan: SandboxPlan, facts: Host
   }
 }
 
-async function makeOwnerMap(root: Agent, owner: HostProgram, options?: CallOptions): Promise<number> {
+async function makeOwnerMap(root: Agent, owner: HostProgram): Promise<number> {
   const birth = root.conceive()
-  const result = await bear({ agent: root, used() {} }, birth, owner, [], options)
+  const result = await bear({ agent: root, used() {} }, birth, owner, [])
   const userns = result.descriptors[1] as number
   await birth.agent.close()
   return userns
@@ -61,13 +66,14 @@ async function makeInit(
 ): Promise<{ init: Agent; forks: Forks }> {
   const birth = maker.agent.conceive()
   const forks = new Forks(birth.agent, plan.fork)
-  const making = quietly(bear(maker, birth, plan.host, owners, options))
+  const making = quietly(bear(maker, birth, plan.host, owners))
   // Without trees of the host's the child's orders can wait in its socket before it exists: one way instead of two.
   const early = plan.trees === 0 ? quietly(initialise(birth.agent, plan, options)) : undefined
   if (early) forks.prepare()
   const made = await making
   const rest = made.descriptors.slice(1)
   try {
+    options?.signal?.throwIfAborted()
     if (plan.map.writer === 'newuidmap') await writeMapsByHelper(birth.agent.hostPid as number, plan, facts)
     if (plan.map.writer === 'newuidmap') closeSync(rest.shift() as number)
     await (early ?? initialise(birth.agent, plan, { ...options, descriptors: rest }))
@@ -95,11 +101,11 @@ async function bear(
   birth: Birth,
   { program, pid }: HostProgram,
   more: readonly number[],
-  options?: CallOptions,
 ): Promise<ProgramResult> {
   let result: ProgramResult
   try {
-    const made = maker.agent.attempt(program, { ...options, descriptors: [birth.socket, ...more] })
+    // Waited for in any case: what an abandoned program makes would belong to nobody.
+    const made = maker.agent.attempt(program, { descriptors: [birth.socket, ...more] })
     maker.used()
     result = await made
   } catch (error) {
@@ -120,7 +126,8 @@ const run = promisify(execFile)
 
 /** newuidmap(1) and newgidmap(1) are set-uid root: they check the ranges against /etc/subuid and write maps that we may not. */
 async function writeMapsByHelper(pid: number, plan: SandboxPlan, facts: HostFacts): Promise<void> {
-  const words = (rows: readonly IdRow[]) => rows.flatMap(({ inside, outside, count }) => [inside, outside, count]).map(String)
+  const words = (rows: readonly IdRow[]) =>
+    rows.flatMap(({ inside, outside, count }) => [inside, outside, count]).map(String)
   await run(facts.subordinate.newuidmap as string, [String(pid), ...words(plan.map.uids)])
   await run(facts.subordinate.newgidmap as string, [String(pid), ...words(plan.map.gids)])
 }

@@ -26,6 +26,9 @@ function pushData(to: Encoder, bytes: Uint8Array): void {
   to.push({ kind: 'data', value: to.place(bytes) })
 }
 
+/** Bytes of a buffer that a listing shows: more than strace's 32, which would cut most lines of a map or an address */
+const SHOWN = 64
+
 /** Bytes and their length: two words. */
 export const bytes = (name = 'buf'): Param => ({
   name,
@@ -35,7 +38,7 @@ export const bytes = (name = 'buf'): Param => ({
     pushData(to, data)
     to.pushNumber(data.length)
   },
-  print: (value) => `${quote(value as string | Uint8Array)}, ${bytesOf(value, name).length}`,
+  print: (value) => `${quote(value as string | Uint8Array, SHOWN)}, ${bytesOf(value, name).length}`,
 })
 
 /** Bytes without a length: one word. */

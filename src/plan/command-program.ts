@@ -73,4 +73,3 @@ function limitSteps(p: Program, rlimits: ResourceLimits): void {
     p.prlimit64(0, name as never, { rlim_cur: soft, rlim_max: hard })
   }
 }
-

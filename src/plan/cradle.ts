@@ -26,7 +26,9 @@ export interface CradlePlan {
 export function planCradle(settings: Settings, facts: HostFacts): CradlePlan {
   const { controllers, unified } = facts.cgroups
   const limited = [...new Set(Object.values(CONTROLLER_OF))]
-  const parents = [...limited.map((name) => controllers[name]?.parent), unified?.parent].filter((path) => path !== undefined)
+  const parents = [...limited.map((name) => controllers[name]?.parent), unified?.parent].filter(
+    (path) => path !== undefined,
+  )
   const directories = [...new Set(parents)]
   const network = program({ arch: facts.arch })
   freshNetworkSteps(network)
@@ -38,6 +40,7 @@ export function planCradle(settings: Settings, facts: HostFacts): CradlePlan {
  * writes to, and no capability of its is about its network.
  */
 export function fitsCradle(settings: Settings, like: Settings): boolean {
-  if (settings.rootfs || settings.binds.length > 0 || !mayInheritNetwork(settings.net, settings.capabilities)) return false
+  if (settings.rootfs || settings.binds.length > 0 || !mayInheritNetwork(settings.net, settings.capabilities))
+    return false
   return JSON.stringify(ownEtc(settings.etc)) === JSON.stringify(ownEtc(like.etc))
 }

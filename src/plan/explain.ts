@@ -5,7 +5,9 @@ import type { SandboxPlan } from './plan-sandbox.ts'
 /** A whole plan as text: a heading per process, its program in strace notation, the reasons beside it. */
 export function explainPlan(plan: SandboxPlan, command: Program): string {
   return [
-    ...plan.owners.map(({ program }) => section('root agent: shows the owner of a bind as the sandbox’s user', program)),
+    ...plan.owners.map(({ program }) =>
+      section('root agent: shows the owner of a bind as the sandbox’s user', program),
+    ),
     section('root agent, on the host', plan.host.program),
     section('first process of the sandbox, at the same time; then its PID 1', plan.init),
     section('the same process, just after it', plan.name),
@@ -16,7 +18,8 @@ export function explainPlan(plan: SandboxPlan, command: Program): string {
   ].join('\n\n')
 }
 
-const section = (title: string, program: Program): string => `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
+const section = (title: string, program: Program): string =>
+  `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
 
 function notApplied(plan: SandboxPlan): string {
   const lines = plan.notApplied.map(({ limit, reason, remedy }) => `  ${limit}: ${reason}; ${remedy}`)

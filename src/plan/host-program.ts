@@ -41,7 +41,10 @@ export function hostProgram({ arch, settings, map, cgroups, opensTrees, director
   const p = program({ arch })
   p.because('namespaces', 'A gate: the child waits there until it has ids and is in its groups; closing it opens it')
   const gate = p.pipe2(['O_CLOEXEC'])
-  p.because('namespaces', 'Born with user and pid namespace, all others are its own work; a socket of its own to the caller')
+  p.because(
+    'namespaces',
+    'Born with user and pid namespace, all others are its own work; a socket of its own to the caller',
+  )
   const { pid, pidfd } = cloneStep(p, { flags: BIRTH_NAMESPACES, control: p.attached(0), keep: [gate.read] })
   p.send(pidfd)
   p.close(gate.read)
@@ -100,9 +103,9 @@ function treeSteps(p: Program, settings: Settings, pid: Ref<Pid>): void {
   if (settings.rootfs) {
     p.because('root', 'The tree’s root user is shown as the sandbox’s; its files stay what they are (idmapped mount)')
     const tree = copyTree(p, 'AT_FDCWD', settings.rootfs.path, READ_ONLY)
-    const process = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
-    const userns = p.openat(process, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
-    p.close(process)
+    const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
+    const userns = p.openat(directory, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
+    p.close(directory)
     // EINVAL: a file system without idmapped mounts; its files then belong to nobody, and stay read-only.
     p.tolerate('EINVAL', 'EPERM')
     idmapSteps(p, tree, userns)
@@ -123,10 +126,10 @@ export function ownerMapProgram(arch: Arch, map: IdMap): HostProgram {
   p.because('binds', 'A map as an object: what an idmapped mount takes (mount_setattr(2))')
   const { pid, pidfd } = cloneStep(p, { flags: ['CLONE_NEWUSER'], control: p.attached(0) })
   idMapSteps(p, pid, map)
-  const process = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
+  const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
   p.because('binds', 'The namespace lives as long as this descriptor; its process may go')
-  const userns = p.openat(process, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
-  p.close(process)
+  const userns = p.openat(directory, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
+  p.close(directory)
   p.send(pidfd)
   p.send(userns)
   return { program: p, pid }
@@ -136,7 +139,10 @@ export function ownerMapProgram(arch: Arch, map: IdMap): HostProgram {
 export function leaveProgram(arch: Arch, cgroups: CgroupPlan): Program | null {
   if (cgroups.remove.length === 0) return null
   const p = program({ arch })
-  p.because('cgroups', 'Nothing is left behind; EBUSY means that the last process is not quite gone, and is tried again')
+  p.because(
+    'cgroups',
+    'Nothing is left behind; EBUSY means that the last process is not quite gone, and is tried again',
+  )
   for (const directory of cgroups.remove) p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
   return p
 }

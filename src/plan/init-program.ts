@@ -3,12 +3,14 @@ import { cgroupNamespaceSteps, loopbackSteps, type Network, unshareSteps } from 
 import {
   type BaseSpec,
   baseSteps,
+  hideSourceSteps,
   hostReadOnlySteps,
   newRootSteps,
   type OwnFile,
   pivotSteps,
   privateSteps,
   sealSteps,
+  showSourceSteps,
 } from '../features/root/base-steps.ts'
 import { attachBind, openBind } from '../features/root/binds.ts'
 import { deviceSteps, nodeSteps, terminalsSteps } from '../features/root/devices.ts'
@@ -73,10 +75,11 @@ function rootSteps(p: Program, base: BaseSpec, nodes: readonly Ref<Fd>[], source
   hostReadOnlySteps(p)
   const root = newRootSteps(p)
   deviceSteps(p, root, nodes)
+  if (source) showSourceSteps(p, root, source)
   baseSteps(p, root, base, source)
   procSteps(p, root.fd, 'proc')
-  if (source) p.close(source)
   pivotSteps(p, root)
+  if (source) hideSourceSteps(p, root, source)
   return root
 }
 
@@ -84,7 +87,11 @@ function rootSteps(p: Program, base: BaseSpec, nodes: readonly Ref<Fd>[], source
  * What a cradle does once: the part of a root that sandboxes share, in a mount and a pid namespace of its own. Directories of the
  * host that its orders name are opened before the host goes out of sight; their descriptors are the results, in order.
  */
-export function cradleProgram(arch: Arch, base: BaseSpec, directories: readonly string[]): { program: Program; opened: readonly Ref<Fd>[] } {
+export function cradleProgram(
+  arch: Arch,
+  base: BaseSpec,
+  directories: readonly string[],
+): { program: Program; opened: readonly Ref<Fd>[] } {
   const p = program({ arch })
   privateSteps(p)
   p.because('cgroups', 'Groups are made below these; by path they cannot be named from here on')
@@ -103,7 +110,10 @@ export function nameProgram(arch: Arch, hostname: string, files: readonly OwnFil
 }
 
 function gateSteps(p: Program): void {
-  p.because('namespaces', 'Waits at the gate: without a map this process is nobody, outside its groups it is not limited')
+  p.because(
+    'namespaces',
+    'Waits at the gate: without a map this process is nobody, outside its groups it is not limited',
+  )
   p.read(LIMITS.KEPT, 1)
   p.close(LIMITS.KEPT)
 }

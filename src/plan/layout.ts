@@ -78,6 +78,7 @@ function withGroup(group: string = SYSTEM_GROUP, user: { gid: number }): string 
   return hasId(group, user.gid) ? group : `${endLine(group)}user:x:${user.gid}:\n`
 }
 
-const hasId = (table: string, id: number): boolean => table.split('\n').some((line) => line.split(':')[2] === String(id))
+const hasId = (table: string, id: number): boolean =>
+  table.split('\n').some((line) => line.split(':')[2] === String(id))
 
 const endLine = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`)

@@ -81,9 +81,24 @@ export function planCommand(plan: SandboxPlan, command: CommandSettings): Progra
 }
 
 /** The init program is long, and the same for sandboxes that are alike: kept, so that making and encoding it is paid for once. */
-function likeInit(facts: HostFacts, inCradle: boolean, input: Pick<InitInput, 'arch' | 'settings' | 'map' | 'treesAttached'>): Program {
+function likeInit(
+  facts: HostFacts,
+  inCradle: boolean,
+  input: Pick<InitInput, 'arch' | 'settings' | 'map' | 'treesAttached'>,
+): Program {
   const { net, user, rootfs, binds, capabilities, etc, tmpBytes } = input.settings
-  const key = JSON.stringify([inCradle, input.treesAttached, input.map.writer, net, user, rootfs, binds, capabilities, tmpBytes, ownEtc(etc)])
+  const key = JSON.stringify([
+    inCradle,
+    input.treesAttached,
+    input.map.writer,
+    net,
+    user,
+    rootfs,
+    binds,
+    capabilities,
+    tmpBytes,
+    ownEtc(etc),
+  ])
   return initPrograms.get(facts, key, () =>
     initProgram({
       ...input,
@@ -109,12 +124,17 @@ const commandPrograms = new ProgramCache()
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {
-  if (facts.capabilities.includes('CAP_SETUID') && facts.capabilities.includes('CAP_SETGID') && facts.capabilities.includes('CAP_SYS_ADMIN')) {
+  if (
+    facts.capabilities.includes('CAP_SETUID') &&
+    facts.capabilities.includes('CAP_SETGID') &&
+    facts.capabilities.includes('CAP_SYS_ADMIN')
+  ) {
     return rangeMap(settings.range)
   }
   const { newuidmap, newgidmap, uids, gids } = facts.subordinate
   const [uidRange, gidRange] = [uids[0], gids[0]]
-  if (newuidmap && newgidmap && uidRange && gidRange) return subordinateMap(settings.user, facts, { uids: uidRange, gids: gidRange })
+  if (newuidmap && newgidmap && uidRange && gidRange)
+    return subordinateMap(settings.user, facts, { uids: uidRange, gids: gidRange })
   return singleMap(settings.user, facts)
 }
 
@@ -130,6 +150,8 @@ function ownerPrograms(arch: Arch, settings: Settings, map: IdMap): HostProgram[
 
 function standIns(notApplied: readonly NotApplied[]): ResourceLimits {
   return Object.fromEntries(
-    notApplied.flatMap(({ instead }) => (instead ? [[instead.rlimit, { soft: instead.value, hard: instead.value }]] : [])),
+    notApplied.flatMap(({ instead }) =>
+      instead ? [[instead.rlimit, { soft: instead.value, hard: instead.value }]] : [],
+    ),
   )
 }

@@ -1,5 +1,6 @@
 import type { Bind } from '../features/root/binds.ts'
 import type { RootEntry } from '../host/facts.ts'
+import type { LimitName } from '../features/cgroups/find-refusal.ts'
 import type { Limits } from '../features/cgroups/limits.ts'
 import type { SeccompProfile } from '../features/seccomp/index.ts'
 import type { Net } from '../features/namespaces/namespaces.ts'
@@ -42,7 +43,7 @@ export interface Settings {
   readonly seccomp: SeccompProfile | null
   readonly limits: Limits
   /** Limits that the caller named, and not the defaults: not to be had is an error unless `bestEffort` */
-  readonly named: readonly (keyof Limits)[]
+  readonly named: readonly LimitName[]
   readonly bestEffort: boolean
   readonly rlimits: ResourceLimits
   /** Bytes of the sandbox's own file system: /tmp, /home and the like together */

@@ -15,8 +15,8 @@ export interface Addon {
   start(binaryPath: string): { pid: number; pidfd: number; socket: number }
   /** Two ends of a unix stream socket, close-on-exec: ours nonblocking, theirs blocking */
   socketpair(): [ours: number, theirs: number]
-  /** A pipe, close-on-exec, both ends blocking */
-  pipe(): [read: number, write: number]
+  /** A pipe, close-on-exec, both ends blocking; `capacity` in bytes is a wish */
+  pipe(capacity?: number): [read: number, write: number]
   nonblock(fd: number): void
   /** Owns `fd` from now on; does not keep the event loop alive until `ref` */
   watch(fd: number, onData: OnData): Channel

@@ -95,6 +95,11 @@ export class Agent implements AsyncDisposable {
     return this.#child.pid
   }
 
+  /** How many children it has that have not ended */
+  get children(): number {
+    return this.#children.size
+  }
+
   /** Its pid as this process sees it; undefined when it has ended */
   get hostPid(): number | undefined {
     return this.#child && this.#child.hostPid
@@ -290,8 +295,8 @@ export class Agent implements AsyncDisposable {
     if (this.#state === 'ready') {
       this.#state = 'closing'
       this.#channel.shutdown()
-      // A call that blocks would keep the agent from seeing the end: SIGHUP makes it return, as the death of this process does.
-      nudges = setInterval(() => child.kill('SIGHUP'), NUDGE_MS)
+      // A call that blocks would keep the agent from seeing the end: this signal makes it return, as the death of this process does.
+      nudges = setInterval(() => child.kill(WAKE), NUDGE_MS)
     }
     this.#channel.hold()
     const keeper = this.#parent && this.#parent.#channel
@@ -386,4 +391,7 @@ const KILLED: Exit = exitOf(9, NO_RUSAGE)
 const CLOSE_MS = 5000
 
 /** How long orders that were sent before close() may take before they are interrupted, one after the other */
+/** The last real-time signal: the only one that an agent does not block, and that cannot be watched (agent/signals.c) */
+const WAKE = 64
+
 const NUDGE_MS = 20

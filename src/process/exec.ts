@@ -68,21 +68,44 @@ async function withTerminal(what: Execute): Promise<Process> {
       streams,
     })
   } catch (error) {
-    stream.destroy()
+    void leaveTerminal(what.agent, slave).finally(() => stream.destroy())
     throw error
   }
 }
 
+/** The end of a controlling terminal sends SIGHUP: the agent gives it up first, or the next program that it becomes would get it. */
+async function leaveTerminal(agent: Agent, slave: number): Promise<void> {
+  const p = program()
+  p.tolerate('ENOTTY', 'EIO').ioctl(slave, TIOCNOTTY)
+  p.close(slave)
+  await agent.run(p, { timeoutMs: LEAVE_MS }).catch(() => {})
+}
+
 /** The master side of a terminal as a stream. */
 export function terminalStream(master: number): ReadStream {
-  const stream = new ReadStream(master)
-  // EIO is how the master of a terminal says that the last slave end was closed.
-  stream.on('error', (error: NodeJS.ErrnoException) => error.code === 'EIO' && stream.push(null))
-  return stream
+  return new Terminal(master).on('error', () => {})
+}
+
+class Terminal extends ReadStream {
+  #over = false
+
+  /** EIO is how the master of a terminal says that the last slave end was closed: the end of the output, not a failure of it. */
+  override destroy(error?: NodeJS.ErrnoException): this {
+    if (error?.code !== 'EIO') return super.destroy(error)
+    if (this.#over) return this
+    this.#over = true
+    this.once('end', () => super.destroy())
+    this.push(null)
+    return this
+  }
 }
 
 /** asm-generic/ioctls.h */
 const TIOCSCTTY = 0x540e
+const TIOCNOTTY = 0x5422
+
+/** An agent that does not answer is not waited for: its end takes the terminal with it */
+const LEAVE_MS = 5000
 
 interface Streams {
   readonly moves: readonly DescriptorMove[]

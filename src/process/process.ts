@@ -125,7 +125,8 @@ export class Process implements AsyncDisposable {
 
   /** Output that nobody reads would keep the event loop alive for ever; child_process does the same. */
   #letStreamsEnd(): void {
-    this.stdin?.destroy()
+    // With a terminal both are one stream, which may hold output that nobody has read yet.
+    if (this.#terminal === undefined) this.stdin?.destroy()
     for (const stream of [this.stdout, this.stderr]) {
       if (stream && stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume()
     }

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fchmodSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { InvalidInputError } from '../base/errors.ts'
@@ -35,7 +35,9 @@ export function openStdio(stdio: Stdio): StdioEnds {
   const mine: (number | null)[] = []
   const theirs = targets.map((target, index) => {
     if (target === 'pipe') {
-      const [read, write] = native().pipe()
+      const [read, write] = native().pipe(index === 0 ? 0 : OUTPUT_CAPACITY)
+      // A program of another user may open /dev/stdout: a pipe's inode is its maker's, 0600.
+      fchmodSync(read, 0o666)
       mine.push(index === 0 ? write : read)
       const end = index === 0 ? read : write
       opened.push(end)
@@ -65,6 +67,9 @@ export function openStdio(stdio: Stdio): StdioEnds {
     release: () => opened.splice(0).forEach((descriptor) => closeSync(descriptor)),
   }
 }
+
+/** Bytes that a program may be ahead of its reader: fewer changes between the two than with the usual 64 KiB */
+const OUTPUT_CAPACITY = 1048576
 
 function writableEnd(fd: number): Writable {
   const stream = new Socket({ fd, readable: false, writable: true })

@@ -1,4 +1,4 @@
-import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
+import { InvalidInputError, StateError, UnsupportedError } from '../base/errors.ts'
 import { machineArch, type Arch } from '../linux/arch.ts'
 import type { Call, EncodedOut } from '../linux/call.ts'
 import { CALLS } from '../linux/calls/index.ts'
@@ -42,6 +42,7 @@ export class ProgramBuilder {
   #because: string | undefined
   #tolerated: readonly string[] = NONE
   #encoded: EncodedProgram | undefined
+  #broken = false
 
   constructor(arch: Arch) {
     this.arch = arch
@@ -74,7 +75,9 @@ export class ProgramBuilder {
   /** The n-th descriptor that the caller hands over when the program is run. */
   attached(index: number): Ref<Fd> {
     if (!Number.isInteger(index) || index < 0 || index >= LIMITS.DESCRIPTORS) {
-      throw new InvalidInputError(`Attached descriptor ${index} is not within 0 to ${LIMITS.DESCRIPTORS - 1}`, { field: 'index' })
+      throw new InvalidInputError(`Attached descriptor ${index} is not within 0 to ${LIMITS.DESCRIPTORS - 1}`, {
+        field: 'index',
+      })
     }
     this.#attached = Math.max(this.#attached, index + 1)
     return new Ref<Fd>(this, { kind: 'attached', value: index }, `attached${index}`)
@@ -90,7 +93,10 @@ export class ProgramBuilder {
 
   /** Any system call of the kernel's table with plain arguments: numbers, strings (NUL-terminated), bytes, references. */
   syscall(name: SyscallName, ...args: readonly unknown[]): Ref<number> {
-    return this.add({ name, params: args.map(() => rawParam), result: { type: 'number', ref: 'Ref<number>', kind: 'value' } }, args) as Ref<number>
+    return this.add(
+      { name, params: args.map(() => rawParam), result: { type: 'number', ref: 'Ref<number>', kind: 'value' } },
+      args,
+    ) as Ref<number>
   }
 
   /** Adds a call of the table. The typed methods do nothing else. */
@@ -109,10 +115,22 @@ export class ProgramBuilder {
     this.#tolerated = NONE
     this.#encoded = undefined
     this.#image.begin(number, tolerated.map(errnoNumber))
-    const outs = this.#encodeArguments(call, args)
-    this.#steps.push(new RecordedStep(call, args, index, { feature: this.#feature, because: this.#because, tolerated, outs, also }))
+    const outs = this.#encodeOrBreak(call, args)
+    this.#steps.push(
+      new RecordedStep(call, args, index, { feature: this.#feature, because: this.#because, tolerated, outs, also }),
+    )
     if (call.result.kind === 'void') return undefined
     return this.#reference(index, outs)
+  }
+
+  /** An argument that cannot be encoded leaves half a step: such a program is never sent. */
+  #encodeOrBreak(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
+    try {
+      return this.#encodeArguments(call, args)
+    } catch (error) {
+      this.#broken = true
+      throw error
+    }
   }
 
   #encodeArguments(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
@@ -133,7 +151,10 @@ export class ProgramBuilder {
     const loads = outs.find((out) => out.loads)?.loads
     if (!loads) return new Ref(this, { kind: 'result', value: index }, label)
     return Object.fromEntries(
-      Object.entries(loads).map(([name, value]) => [name, new Ref<Fd>(this, { kind: 'load', value }, `${label}.${name}`)]),
+      Object.entries(loads).map(([name, value]) => [
+        name,
+        new Ref<Fd>(this, { kind: 'load', value }, `${label}.${name}`),
+      ]),
     )
   }
 
@@ -153,6 +174,9 @@ export class ProgramBuilder {
 
   /** The program as bytes; the same array until a step is added. */
   encode(): EncodedProgram {
+    if (this.#broken) {
+      throw new StateError('Program has a step whose arguments were refused: build it anew', { state: 'broken', wanted: 'complete' })
+    }
     this.#encoded ??= { frame: this.#image.finish(), attached: this.#attached }
     return this.#encoded
   }
@@ -177,4 +201,3 @@ export type Program = ProgramBuilder & ProgramCalls
 export function program(options: { arch?: Arch } = {}): Program {
   return new ProgramBuilder(options.arch ?? machineArch()) as Program
 }
-

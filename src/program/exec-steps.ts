@@ -50,9 +50,12 @@ export function searchFailure(p: Program, result: ProgramResult): SyscallError {
 function environment(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env).map(([name, value]) => {
     if (name === '' || name.includes('=') || `${name}${value}`.includes('\0')) {
-      throw new InvalidInputError(`Environment name ${JSON.stringify(name)} is empty, or it or its value holds "=" or NUL`, {
-        field: `env.${name}`,
-      })
+      throw new InvalidInputError(
+        `Environment name ${JSON.stringify(name)} is empty, or it or its value holds "=" or NUL`,
+        {
+          field: `env.${name}`,
+        },
+      )
     }
     return `${name}=${value}`
   })

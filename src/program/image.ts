@@ -96,9 +96,12 @@ export class Image implements Encoder {
 
   wordOf(ref: AnyRef): Word {
     if (ref.owner !== this.#owner) {
-      throw new InvalidInputError(`Reference ${ref.label} belongs to another program: references live within one program`, {
-        field: ref.label,
-      })
+      throw new InvalidInputError(
+        `Reference ${ref.label} belongs to another program: references live within one program`,
+        {
+          field: ref.label,
+        },
+      )
     }
     return ref.word
   }

@@ -19,7 +19,8 @@ export function explained(steps: readonly Step[]): string {
   let because: string | undefined
   steps.forEach((step, index) => {
     if (step.feature !== feature) lines.push('', `[${step.feature ?? 'program'}]`)
-    if (step.because !== undefined && (step.because !== because || step.feature !== feature)) lines.push(`  # ${step.because}`)
+    if (step.because !== undefined && (step.because !== because || step.feature !== feature))
+      lines.push(`  # ${step.because}`)
     feature = step.feature
     because = step.because
     const [first, ...also] = printStep(step)

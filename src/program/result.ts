@@ -29,7 +29,11 @@ export class ProgramResult {
     const error = header.getInt32(REPLY.error, true)
     const replySize = header.getUint32(REPLY.reply, true)
     const steps = program.steps.length
-    if (REPLY.size + 8 * this.#count + replySize !== payload.length || this.#count > steps || (error === 0 && this.#count !== steps)) {
+    if (
+      REPLY.size + 8 * this.#count + replySize !== payload.length ||
+      this.#count > steps ||
+      (error === 0 && this.#count !== steps)
+    ) {
       throw new AgentError('Agent sent a REPLY that does not fit its program')
     }
     this.#view = new DataView(payload.buffer, payload.byteOffset + REPLY.size, 8 * this.#count)

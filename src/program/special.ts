@@ -25,7 +25,10 @@ export interface CloneStep {
 /** Adds the making of a child that is again an agent. The references are its pid as the parent sees it, and its pidfd. */
 export function cloneStep(p: ProgramBuilder, how: CloneStep): { readonly pid: Ref<Pid>; readonly pidfd: Ref<Fd> } {
   const extra: CloneFlag[] = how.cgroup ? ['CLONE_PIDFD', 'CLONE_INTO_CGROUP'] : ['CLONE_PIDFD']
-  const flags = [...(Array.isArray(how.flags) ? (how.flags as readonly CloneFlag[]) : [how.flags as CloneFlag]), ...extra]
+  const flags = [
+    ...(Array.isArray(how.flags) ? (how.flags as readonly CloneFlag[]) : [how.flags as CloneFlag]),
+    ...extra,
+  ]
   const index = p.steps.length
   const call: Call = {
     name: 'clone3',

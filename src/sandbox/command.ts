@@ -14,7 +14,7 @@ export interface Watch {
   /** performance.now() when it was asked for */
   readonly started: number
   readonly oomKillsBefore: number
-  onOomKills(total: number): void
+  readonly onOomKills: (total: number) => void
   /** Whether no other command runs in its sandbox */
   isAlone(): boolean
   readonly timeoutMs?: number
@@ -77,7 +77,8 @@ export class Command implements AsyncDisposable {
     const { exit, wallMs } = await this.#ended
     const [out, err] = await Promise.all([stdout.finish(), stderr.finish()])
     const result = this.#result(exit, wallMs, out, err)
-    if (options.throwOnError && (result.outcome !== 'exited' || result.exitCode !== 0)) throw new CommandError(this.#watch.name, result)
+    if (options.throwOnError && (result.outcome !== 'exited' || result.exitCode !== 0))
+      throw new CommandError(this.#watch.name, result)
     return result
   }
 

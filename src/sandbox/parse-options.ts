@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statS
 import { isAbsolute, normalize, resolve } from 'node:path'
 import { InvalidInputError } from '../base/errors.ts'
 import { capabilityNumbers } from '../features/capabilities/capabilities.ts'
+import type { LimitName } from '../features/cgroups/find-refusal.ts'
 import { checkLimits, type Limits } from '../features/cgroups/limits.ts'
 import { parseBytes, parseCpus, parseDuration } from '../features/limits/parse-size.ts'
 import { DEFAULT_SECCOMP_PROFILE, type SeccompProfile } from '../features/seccomp/index.ts'
@@ -17,8 +18,24 @@ import type { BindOption, SandboxOptions } from './options.ts'
 const DEFAULTS = { memory: '1G', pids: 512, tmp: '512M', user: '1000:1000' } as const
 
 const KNOWN = new Set([
-  'memory', 'pids', 'cpus', 'tmp', 'rootfs', 'binds', 'env', 'workdir', 'user', 'hostname', 'net', 'etc', 'rlimits', 'capabilities',
-  'seccomp', 'bestEffort', 'timeoutMs', 'signal',
+  'memory',
+  'pids',
+  'cpus',
+  'tmp',
+  'rootfs',
+  'binds',
+  'env',
+  'workdir',
+  'user',
+  'hostname',
+  'net',
+  'etc',
+  'rlimits',
+  'capabilities',
+  'seccomp',
+  'bestEffort',
+  'timeoutMs',
+  'signal',
 ])
 
 /**
@@ -28,7 +45,8 @@ const KNOWN = new Set([
  */
 export function parseOptions(options: SandboxOptions, draw: () => number = Math.random): Settings {
   for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw new InvalidInputError(`There is no option ${name}${didYouMean(name, KNOWN)}`, { field: name })
+    if (!KNOWN.has(name))
+      throw new InvalidInputError(`There is no option ${name}${didYouMean(name, KNOWN)}`, { field: name })
   }
   const id = `carrel-${process.pid}-${Math.floor(draw() * 2 ** 48).toString(36)}`
   const hostname = parseHostname(options.hostname ?? `carrel-${Math.floor(draw() * 1e8)}`)
@@ -46,7 +64,10 @@ export function parseOptions(options: SandboxOptions, draw: () => number = Math.
     range: Math.floor(draw() * POOL.ranges),
     rootfs,
     binds,
-    etc: { ...generatedEtc({ hostname, user, resolv: resolvConf(net), ...rootUsers(rootfs?.path) }), ...parseEtc(options.etc ?? {}) },
+    etc: {
+      ...generatedEtc({ hostname, user, resolv: resolvConf(net), ...rootUsers(rootfs?.path) }),
+      ...parseEtc(options.etc ?? {}),
+    },
     env: environment(options.env ?? {}),
     workdir: parseWorkdir(options.workdir ?? HOME),
     capabilities: capabilityNumbers(options.capabilities ?? []),
@@ -76,20 +97,25 @@ function parseLimits(options: SandboxOptions): Limits {
 /** A group's limits have names of their own: the caller is told the name of the option. */
 function named(error: unknown, { memory }: SandboxOptions): unknown {
   if (!(error instanceof InvalidInputError) || error.field !== 'memoryBytes') return error
-  return new InvalidInputError(`memory is ${JSON.stringify(memory)}: at least a page, 4096 bytes, is wanted`, { field: 'memory', cause: error })
+  return new InvalidInputError(`memory is ${JSON.stringify(memory)}: at least a page, 4096 bytes, is wanted`, {
+    field: 'memory',
+    cause: error,
+  })
 }
 
-function namedLimits(options: SandboxOptions): (keyof Limits)[] {
-  const names = { memory: 'memoryBytes', pids: 'pids', cpus: 'cpus' } as const
-  return (Object.keys(names) as (keyof typeof names)[]).filter((name) => options[name] !== undefined).map((name) => names[name])
-}
+const namedLimits = (options: SandboxOptions): LimitName[] =>
+  (['memory', 'pids', 'cpus'] as const).filter((name) => options[name] !== undefined)
 
 function parseHostname(hostname: string): string {
   // hostname(7): labels of letters, digits and hyphens; the kernel takes 64 bytes.
-  if (typeof hostname === 'string' && hostname.length <= 64 && /^(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(hostname)) return hostname
-  throw new InvalidInputError(`hostname is ${JSON.stringify(hostname)}: up to 64 letters, digits, hyphens and dots are wanted`, {
-    field: 'hostname',
-  })
+  if (typeof hostname === 'string' && hostname.length <= 64 && /^(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(hostname))
+    return hostname
+  throw new InvalidInputError(
+    `hostname is ${JSON.stringify(hostname)}: up to 64 letters, digits, hyphens and dots are wanted`,
+    {
+      field: 'hostname',
+    },
+  )
 }
 
 function parseNet(net: string): Settings['net'] {
@@ -102,10 +128,14 @@ const MAX_ID = 0xffff_fffe
 
 /** @throws InvalidInputError unless the text is exactly numbers (CVE-2026-30892: a bad user must never become another one) */
 export function parseUser(user: NonNullable<SandboxOptions['user']>): User {
-  const { uid, gid } = typeof user === 'object' ? { uid: user.uid, gid: user.gid ?? user.uid } : parseUserText(String(user))
+  const { uid, gid } =
+    typeof user === 'object' ? { uid: user.uid, gid: user.gid ?? user.uid } : parseUserText(String(user))
   for (const id of [uid, gid]) {
     if (!Number.isInteger(id) || id < 0 || id > MAX_ID) {
-      throw new InvalidInputError(`user is ${JSON.stringify(user)}: UID or UID:GID in numbers from 0 to ${MAX_ID} is wanted`, { field: 'user' })
+      throw new InvalidInputError(
+        `user is ${JSON.stringify(user)}: UID or UID:GID in numbers from 0 to ${MAX_ID} is wanted`,
+        { field: 'user' },
+      )
     }
   }
   return { uid, gid, groups: [] }
@@ -119,9 +149,12 @@ function parseUserText(text: string): { uid: number; gid: number } {
 
 function parseRootfs(path: string): NonNullable<Settings['rootfs']> {
   const real = existing(path, 'rootfs')
-  if (!statSync(real).isDirectory()) throw new InvalidInputError(`rootfs is ${path}, which is no directory`, { field: 'rootfs' })
+  if (!statSync(real).isDirectory())
+    throw new InvalidInputError(`rootfs is ${path}, which is no directory`, { field: 'rootfs' })
   const top = listEntries(real, '')
-  const etc = top.some((entry) => entry.name === 'etc' && entry.kind === 'directory') ? listEntries(`${real}/etc`, 'etc/') : []
+  const etc = top.some((entry) => entry.name === 'etc' && entry.kind === 'directory')
+    ? listEntries(`${real}/etc`, 'etc/')
+    : []
   return { path: real, entries: [...top.filter((entry) => entry.name !== 'etc'), ...etc] }
 }
 
@@ -129,7 +162,8 @@ function parseRootfs(path: string): NonNullable<Settings['rootfs']> {
 function listEntries(directory: string, prefix: string): RootEntry[] {
   return readdirSync(directory).flatMap((name): RootEntry[] => {
     const stat = lstatSync(`${directory}/${name}`)
-    if (stat.isSymbolicLink()) return [{ name: prefix + name, kind: 'symlink', target: readlinkSync(`${directory}/${name}`) }]
+    if (stat.isSymbolicLink())
+      return [{ name: prefix + name, kind: 'symlink', target: readlinkSync(`${directory}/${name}`) }]
     if (stat.isDirectory()) return [{ name: prefix + name, kind: 'directory' }]
     return stat.isFile() ? [{ name: prefix + name, kind: 'file' }] : []
   })
@@ -153,7 +187,10 @@ function existing(path: string, field: string): string {
   try {
     return realpathSync(resolve(path))
   } catch (error) {
-    throw new InvalidInputError(`${field} is ${path}, which cannot be opened: ${(error as NodeJS.ErrnoException).code}`, { field, cause: error })
+    throw new InvalidInputError(
+      `${field} is ${path}, which cannot be opened: ${(error as NodeJS.ErrnoException).code}`,
+      { field, cause: error },
+    )
   }
 }
 
@@ -162,10 +199,18 @@ function parseBind(bind: string | BindOption, field: string): BindSetting {
   const real = existing(source, `${field}.source`)
   const stat = statSync(real)
   if (!stat.isDirectory() && !stat.isFile() && !stat.isSocket()) {
-    throw new InvalidInputError(`${field}.source is ${source}: a directory, a file or a socket is wanted`, { field: `${field}.source` })
+    throw new InvalidInputError(`${field}.source is ${source}: a directory, a file or a socket is wanted`, {
+      field: `${field}.source`,
+    })
   }
   const inside = parseTarget(target ?? resolve(source), `${field}.target`)
-  return { source: real, target: inside, readOnly: readOnly ?? false, directory: stat.isDirectory(), owner: { uid: stat.uid, gid: stat.gid } }
+  return {
+    source: real,
+    target: inside,
+    readOnly: readOnly ?? false,
+    directory: stat.isDirectory(),
+    owner: { uid: stat.uid, gid: stat.gid },
+  }
 }
 
 function parseBindText(text: string, field: string): BindOption {
@@ -177,7 +222,10 @@ function parseBindText(text: string, field: string): BindOption {
 }
 
 function parseTarget(target: string, field: string): string {
-  const clean = isAbsolute(target) && !target.includes('\0') && normalize(target).replace(/(.)\/$/, '$1') === target.replace(/(.)\/$/, '$1')
+  const clean =
+    isAbsolute(target) &&
+    !target.includes('\0') &&
+    normalize(target).replace(/(.)\/$/, '$1') === target.replace(/(.)\/$/, '$1')
   const path = target.replace(/(.)\/$/, '$1')
   if (clean && path !== '/' && !/^\/(proc|sys)(\/|$)/.test(path)) return path
   throw new InvalidInputError(
@@ -189,7 +237,9 @@ function parseTarget(target: string, field: string): string {
 function assertDistinct(binds: readonly BindSetting[]): void {
   binds.forEach((bind, index) => {
     if (binds.findIndex((other) => other.target === bind.target) !== index) {
-      throw new InvalidInputError(`binds[${index}].target is ${bind.target} for the second time`, { field: `binds[${index}].target` })
+      throw new InvalidInputError(`binds[${index}].target is ${bind.target} for the second time`, {
+        field: `binds[${index}].target`,
+      })
     }
   })
 }
@@ -197,7 +247,10 @@ function assertDistinct(binds: readonly BindSetting[]): void {
 function parseEtc(etc: Readonly<Record<string, string | Uint8Array>>): Readonly<Record<string, string | Uint8Array>> {
   for (const name of Object.keys(etc)) {
     if (!/^[A-Za-z0-9_.-]+$/.test(name) || name === '.' || name === '..') {
-      throw new InvalidInputError(`etc has the name ${JSON.stringify(name)}: the name of a file directly in /etc is wanted`, { field: `etc.${name}` })
+      throw new InvalidInputError(
+        `etc has the name ${JSON.stringify(name)}: the name of a file directly in /etc is wanted`,
+        { field: `etc.${name}` },
+      )
     }
   }
   return etc
@@ -212,18 +265,24 @@ function parseSeccomp(seccomp: NonNullable<SandboxOptions['seccomp']>): SeccompP
   if (seccomp === 'default') return DEFAULT_SECCOMP_PROFILE
   if (seccomp === 'unconfined') return null
   if (typeof seccomp === 'object') return seccomp
-  throw new InvalidInputError(`seccomp is ${JSON.stringify(seccomp)}: 'default', 'unconfined' or a profile is wanted`, { field: 'seccomp' })
+  throw new InvalidInputError(`seccomp is ${JSON.stringify(seccomp)}: 'default', 'unconfined' or a profile is wanted`, {
+    field: 'seccomp',
+  })
 }
 
 function parseRlimits(limits: NonNullable<SandboxOptions['rlimits']>): ResourceLimits {
   const defaults: ResourceLimits = { RLIMIT_CORE: { soft: 0, hard: 0 }, RLIMIT_NOFILE: { soft: 1024, hard: 4096 } }
   const given = Object.entries(limits).map(([name, value]) => {
     if (!Object.hasOwn(RLIMITS.values, name)) {
-      throw new InvalidInputError(`rlimits has no ${name}${didYouMean(name, Object.keys(RLIMITS.values))}`, { field: `rlimits.${name}` })
+      throw new InvalidInputError(`rlimits has no ${name}${didYouMean(name, Object.keys(RLIMITS.values))}`, {
+        field: `rlimits.${name}`,
+      })
     }
     const pair = typeof value === 'number' ? { soft: value, hard: value } : value
     if (!(pair.soft >= 0 && pair.soft <= pair.hard && Number.isSafeInteger(pair.hard))) {
-      throw new InvalidInputError(`rlimits.${name} wants whole numbers, the soft one not above the hard one`, { field: `rlimits.${name}` })
+      throw new InvalidInputError(`rlimits.${name} wants whole numbers, the soft one not above the hard one`, {
+        field: `rlimits.${name}`,
+      })
     }
     return [name, pair]
   })
@@ -234,9 +293,12 @@ function parseRlimits(limits: NonNullable<SandboxOptions['rlimits']>): ResourceL
 function environment(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(env)) {
     if (typeof value === 'string' && /^[^=\0]+$/.test(name) && !value.includes('\0')) continue
-    throw new InvalidInputError(`env.${name} is ${JSON.stringify(value)}: a name without "=" and a text, both without NUL, are wanted`, {
-      field: `env.${name}`,
-    })
+    throw new InvalidInputError(
+      `env.${name} is ${JSON.stringify(value)}: a name without "=" and a text, both without NUL, are wanted`,
+      {
+        field: `env.${name}`,
+      },
+    )
   }
   return { PATH: DEFAULT_PATH, HOME, USER: 'user', LOGNAME: 'user', LANG: 'C.UTF-8', container: 'carrel', ...env }
 }

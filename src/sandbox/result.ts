@@ -46,7 +46,10 @@ export class CommandError extends CarrelError {
   readonly result: RunResult
 
   constructor(command: string, result: RunResult) {
-    const how = result.outcome === 'exited' ? `exited with ${result.exitCode}` : `ended: ${result.outcome} ${result.signal ?? ''}`.trimEnd()
+    const how =
+      result.outcome === 'exited'
+        ? `exited with ${result.exitCode}`
+        : `ended: ${result.outcome} ${result.signal ?? ''}`.trimEnd()
     const [line = ''] = result.stderr.trim().split('\n').slice(-1)
     super(`Command ${JSON.stringify(command)} ${how}${line ? `: ${line}` : ''}`)
     this.result = result

@@ -79,7 +79,10 @@ export class Sandbox implements AsyncDisposable {
    */
   async run(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
     const { stdin, throwOnError, ...rest } = options
-    const spawned = await this.spawn(command, args, { ...rest, stdio: [stdin === undefined ? 'null' : 'pipe', 'pipe', 'pipe'] })
+    const spawned = await this.spawn(command, args, {
+      ...rest,
+      stdio: [stdin === undefined ? 'null' : 'pipe', 'pipe', 'pipe'],
+    })
     return spawned.collect({ ...(stdin === undefined ? {} : { stdin }), throwOnError: throwOnError ?? false })
   }
 
@@ -89,7 +92,11 @@ export class Sandbox implements AsyncDisposable {
     const { stdio = 'pipe', size } = options
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
     const started = performance.now()
-    const process = await this.#container.enter({ command: this.#command(command, args, options), stdio, ...(size ? { size } : {}) })
+    const process = await this.#container.enter({
+      command: this.#command(command, args, options),
+      stdio,
+      ...(size ? { size } : {}),
+    })
     this.#running++
     void process.exited.then(() => this.#running--)
     return new Command(process, {
@@ -108,7 +115,8 @@ export class Sandbox implements AsyncDisposable {
 
   #command(path: string, args: readonly string[], options: SpawnOptions): CommandSettings {
     const { plan } = this.#container
-    if (typeof path !== 'string' || path === '') throw new InvalidInputError('command is empty: give a path or a name', { field: 'command' })
+    if (typeof path !== 'string' || path === '')
+      throw new InvalidInputError('command is empty: give a path or a name', { field: 'command' })
     return {
       path,
       argv: [path, ...args],

@@ -42,19 +42,27 @@ async function open(): Promise<Workshop> {
 function makeCradle(shop: Workshop): void {
   if (!shop.facts.capabilities.includes('CAP_SYS_ADMIN')) return
   Cradle.start(shop.root, parseOptions({}), shop.facts).then(
-    (cradle) => (shop.cradle = cradle),
+    (cradle) => {
+      shop.cradle = cradle
+      void cradle.agent.exited.then(() => {
+        if (shop.cradle === cradle) shop.cradle = undefined
+      })
+    },
     () => {},
   )
 }
 
 /**
  * The cradle, when it is free and fits. It is made when a second sandbox shows that there will be more; a stale one is let go of,
- * what was born in it goes on without it.
+ * and ends with the last sandbox that was born in it.
  */
 export function takeCradle(shop: Workshop, settings: Settings): Cradle | undefined {
   shop.made++
-  const stale = shop.cradle?.stale ?? false
-  if (stale) shop.cradle = undefined
+  const stale = shop.cradle?.stale ? shop.cradle : undefined
+  if (stale) {
+    shop.cradle = undefined
+    void stale.retire()
+  }
   if (stale || shop.made === 2) makeCradle(shop)
   return shop.cradle?.take(settings)
 }

@@ -52,6 +52,26 @@ function normalize(line: string): string {
     .replace(/\b\d{10}\b/g, 'NUMBER')
 }
 
+test('every test that SECURITY.md names exists', () => {
+  const named = [...readFileSync(join(REPOSITORY, 'SECURITY.md'), 'utf8').matchAll(/"([^"\n]{12,})"/g)].map(
+    ([, title]) => title ?? '',
+  )
+  assert(named.length > 10)
+  const files = ['src', 'test'].flatMap((top) =>
+    readdirSync(join(REPOSITORY, top), { recursive: true, encoding: 'utf8' }).map((path) =>
+      join(REPOSITORY, top, path),
+    ),
+  )
+  const tests = files
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n')
+  assert.deepEqual(
+    named.filter((title) => !tests.includes(title)),
+    [],
+  )
+})
+
 test('chapter 5 quotes what explain prints', requires({ root: true }), () => {
   const printed = node('dist/cli/main.js', 'explain', '--bind', '/tmp:/data', '--', '/bin/true')
     .split('\n')

@@ -59,7 +59,10 @@ test('A13: a failed exec() names the error and leaves the agent usable, with not
   await assert.rejects(child.exec('no-such-command-anywhere'), { name: 'SyscallError', errno: 'ENOENT' })
   await assert.rejects(child.exec('/does/not/exist', ['x'], { stdio: 'pty' }), { errno: 'ENOENT' })
   assert.equal(await child.sys.getpid(), child.pid)
-  assert.equal(descriptorsOf('self').size, mine)
+  await eventually(
+    () => descriptorsOf('self').size === mine,
+    () => `${mine} descriptors, there are ${descriptorsOf('self').size}`,
+  )
   assert.equal((await outputOf(await child.exec('/bin/echo', ['echo', 'still']))).stdout, 'still\n')
 })
 
@@ -236,6 +239,13 @@ test('large output arrives whole and in order before its end', async () => {
   assert.equal(lines[123_455], '123456')
 })
 
+test('A31: the output of programs that end at once is never lost, whoever is told first', async () => {
+  await using root = await Agent.start()
+  for (let round = 0; round < 50; round++) {
+    assert.deepEqual(await shell(root, 'echo out; echo err >&2'), { code: 0, stdout: 'out\n', stderr: 'err\n' })
+  }
+})
+
 test('/dev/stdout and /dev/stderr can be opened: they are real pipes', async () => {
   await using root = await Agent.start()
   assert.deepEqual(await shell(root, 'echo a > /dev/stdout; echo b > /dev/stderr'), {
@@ -275,4 +285,15 @@ test('A17: the end of a program is told although a grandchild keeps its pipes op
   const exit = await sh.exited
   assert.ok(exit.kind === 'exited' && exit.code === 6)
   assert.equal(await root.sys.getpid(), root.pid)
+})
+
+test('output that nobody reads is let go of when the program has ended', async () => {
+  await using root = await Agent.start()
+  const mine = descriptorsOf('self').size
+  const echo = await (await root.fork()).exec('/bin/echo', ['echo', 'unread'])
+  await echo.exited
+  await eventually(
+    () => descriptorsOf('self').size === mine,
+    () => `${mine} descriptors, there are ${descriptorsOf('self').size}`,
+  )
 })

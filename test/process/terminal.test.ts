@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { Agent } from '../../src/process/agent.ts'
 import type { ExecOptions } from '../../src/process/exec.ts'
@@ -65,6 +66,16 @@ test('X17: the size is the one asked for, 80 x 24 otherwise; resize() changes it
   program.resize({ columns: 80, rows: 24 })
 })
 
+test('A31, X17: all output of a program that ends at once arrives, and then the end of the stream', async () => {
+  await using root = await Agent.start()
+  for (let round = 0; round < 10; round++) {
+    const program = await (await root.fork()).exec('/bin/sh', ['sh', '-c', 'seq 300'], { stdio: 'pty', env: {} })
+    const screen = await text(program.stdout as NonNullable<typeof program.stdout>)
+    assert.equal(screen.split('\r\n').length, 301)
+    await program.exited
+  }
+})
+
 test('X17: Ctrl-C on the terminal interrupts what runs in the foreground', async () => {
   await using root = await Agent.start()
   const { program, screen } = await onTerminal(root, 'echo ready; exec sleep 1000')
@@ -94,4 +105,15 @@ test('a program without a terminal cannot be resized; a size is a positive integ
   const { program } = await onTerminal(root, 'cat')
   assert.throws(() => program.resize({ columns: 0, rows: 24 }), { name: 'InvalidInputError', field: 'columns' })
   await program[Symbol.asyncDispose]()
+})
+
+test('A13, X17: an exec() with a terminal that fails leaves neither the terminal nor its hang-up to the next program', async () => {
+  await using root = await Agent.start()
+  for (let round = 0; round < 10; round++) {
+    const child = await root.fork()
+    await assert.rejects(child.exec('/does/not/exist', ['x'], { stdio: 'pty' }), { errno: 'ENOENT' })
+    const sh = await child.exec('/bin/sh', ['sh', '-c', '(: </dev/tty) 2>&1 || sleep 0.02; echo $?'])
+    const output = await text(sh.stdout as NonNullable<typeof sh.stdout>)
+    assert.match(output, /\/dev\/tty.*\n0\n$/)
+  }
 })

@@ -98,12 +98,13 @@ test('startContainer() undoes a start that fails at any step that names the sand
 })
 
 test('startContainer() undoes a start whose first process is made by a cradle', async () => {
-  const { agent } = await Cradle.start(root)
+  const cradle = await Cradle.start(root, parseOptions(OPTIONS), facts)
+  const { agent } = cradle
   const idle = holdings()
   try {
     const { steps } = newPlan().host.program
     for (let index = 0; index < steps.length; index += 3) {
-      const plan = planSandbox(parseOptions(OPTIONS), facts, 'inherited')
+      const plan = planSandbox(parseOptions(OPTIONS), facts, cradle.facts)
       const maker = { agent, used: () => {} }
       const broken = { ...plan, host: failingHost(plan.host, index) }
       const error: unknown = await startContainer(root, broken, facts, { maker }).catch((caught: unknown) => caught)

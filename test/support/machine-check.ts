@@ -72,11 +72,18 @@ function surplus(before: Machine, after: Machine): readonly string[] {
 
 /** Folders of cgroups with this prefix, of every hierarchy, at most three levels deep. */
 export function cgroupsOf(prefix: string, folder = '/sys/fs/cgroup', depth = 3): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => {
-      const path = join(folder, entry.name)
-      if (entry.name.startsWith(prefix)) return [path]
-      return depth > 1 ? cgroupsOf(prefix, path, depth - 1) : []
-    })
+  return foldersIn(folder).flatMap((name) => {
+    const path = join(folder, name)
+    if (name.startsWith(prefix)) return [path]
+    return depth > 1 ? cgroupsOf(prefix, path, depth - 1) : []
+  })
+}
+
+function foldersIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+  } catch {
+    // Somebody else's cgroup, which has just been removed, or none at all.
+    return []
+  }
 }

@@ -26,11 +26,17 @@ export function capabilityNumbers(names: readonly string[], field = 'capabilitie
 
 /** Bounding set and no_new_privs of everything in a sandbox: set once in its first process, which never executes anything. */
 export function boundingSteps(p: Program, kept: readonly number[]): void {
-  p.because('capabilities', 'Nothing executed below can ever gain these again (capabilities(7)); dropped first, while CAP_SETPCAP is here')
+  p.because(
+    'capabilities',
+    'Nothing executed below can ever gain these again (capabilities(7)); dropped first, while CAP_SETPCAP is here',
+  )
   for (const [name, number] of Object.entries(NUMBERS)) {
     if (!kept.includes(number)) p.tolerate('EINVAL').prctl('PR_CAPBSET_DROP', name as never, 0, 0, 0)
   }
-  p.because('capabilities', 'No set-uid file and no file capability has an effect; also what lets an unprivileged process use seccomp')
+  p.because(
+    'capabilities',
+    'No set-uid file and no file capability has an effect; also what lets an unprivileged process use seccomp',
+  )
   p.prctl('PR_SET_NO_NEW_PRIVS', 1, 0, 0, 0)
 }
 
@@ -43,7 +49,10 @@ export function keepSteps(p: Program, kept: readonly number[]): void {
 
 /** The five sets of a command: inheritable stays empty (CVE-2022-29162), ambient carries what is kept over the exec. */
 export function capabilitySteps(p: Program, kept: readonly number[]): void {
-  p.because('capabilities', 'All sets empty but for what was asked for; inheritable only as far as ambient needs it (CVE-2022-29162)')
+  p.because(
+    'capabilities',
+    'All sets empty but for what was asked for; inheritable only as far as ambient needs it (CVE-2022-29162)',
+  )
   p.tolerate('EINVAL').prctl('PR_CAP_AMBIENT', 'PR_CAP_AMBIENT_CLEAR_ALL', 0, 0, 0)
   p.capset({ effective: mask(kept), permitted: mask(kept), inheritable: mask(kept) })
   for (const number of kept) p.prctl('PR_CAP_AMBIENT', 'PR_CAP_AMBIENT_RAISE', number, 0, 0)

@@ -1,11 +1,26 @@
-import type { CgroupFacts } from '../../host/facts.ts'
+import type { CgroupFacts, Controller } from '../../host/facts.ts'
 import { parseCpuList } from './cpu-list.ts'
 import { CONTROLLER_OF } from './limits.ts'
 import type { Limit, Limits } from './limits.ts'
 
+/** Limits by the names of their options: units belong to fields. */
+const NAME_OF = {
+  memoryBytes: 'memory',
+  memorySwapBytes: 'memorySwap',
+  oomGroup: 'oomGroup',
+  pids: 'pids',
+  cpus: 'cpus',
+  cpuWeight: 'cpuWeight',
+  cpuset: 'cpuset',
+} as const satisfies Record<Limit, string>
+
+export type LimitName = (typeof NAME_OF)[Limit]
+
 /** A limit that this host cannot enforce. */
 export interface NotApplied {
-  readonly limit: Limit
+  readonly controller: Controller
+  /** Name of the option that asks for it */
+  readonly limit: LimitName
   readonly reason: string
   readonly remedy: string
   /** A weaker bound that works everywhere: each process for itself, setrlimit(2) */
@@ -19,7 +34,15 @@ export interface NotApplied {
 /** Why a limit cannot be enforced here, or undefined when it can. */
 export function findRefusal(limit: Limit, limits: Limits, facts: CgroupFacts): NotApplied | undefined {
   const why = findReason(limit, limits, facts)
-  return why && { limit, reason: why.reason, remedy: why.remedy, ...insteadOf(limit, limits) }
+  return (
+    why && {
+      limit: NAME_OF[limit],
+      controller: CONTROLLER_OF[limit],
+      reason: why.reason,
+      remedy: why.remedy,
+      ...insteadOf(limit, limits),
+    }
+  )
 }
 
 interface Why {

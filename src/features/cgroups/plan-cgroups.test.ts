@@ -128,7 +128,7 @@ test('planCgroups() lists every limit that an undelegated user cannot have, with
   assert.deepEqual(
     plan.notApplied.map(({ limit, instead }) => [limit, instead?.rlimit, instead?.value]),
     [
-      ['memoryBytes', 'RLIMIT_DATA', 268435456],
+      ['memory', 'RLIMIT_DATA', 268435456],
       ['pids', 'RLIMIT_NPROC', 64],
       ['cpus', undefined, undefined],
     ],

@@ -70,8 +70,9 @@ export function planCgroups(limits: Limits, facts: CgroupFacts, options: PlanCgr
   const named = (Object.keys(CONTROLLER_OF) as Limit[]).filter(
     (limit) => limits[limit] !== undefined && limits[limit] !== false,
   )
-  const notApplied = named.flatMap((limit) => findRefusal(limit, limits, facts) ?? [])
-  const applied = named.filter((limit) => !notApplied.some((refused) => refused.limit === limit))
+  const refusals = new Map(named.map((limit) => [limit, findRefusal(limit, limits, facts)]))
+  const notApplied = [...refusals.values()].filter((refusal) => refusal !== undefined)
+  const applied = named.filter((limit) => refusals.get(limit) === undefined)
   const groups = planGroups(limits, applied, facts, options)
   const unified = groups.find(({ version }) => version === 2)
   return {

@@ -1,6 +1,5 @@
 import { UnsupportedError } from '../../base/errors.ts'
 import type { NotApplied } from './find-refusal.ts'
-import { CONTROLLER_OF } from './limits.ts'
 
 /**
  * Refuses a plan that lacks a limit the caller named; limits that are only defaults may be missing.
@@ -11,7 +10,7 @@ export function requireApplied(plan: { readonly notApplied: readonly NotApplied[
   const refused = plan.notApplied.find(({ limit }) => named.includes(limit))
   if (!refused) return
   throw new UnsupportedError(`Cannot enforce ${refused.limit}, because ${refused.reason}`, {
-    fact: `cgroups.${CONTROLLER_OF[refused.limit]}`,
+    fact: `cgroups.${refused.controller}`,
     remedy: refused.remedy,
   })
 }

@@ -32,7 +32,10 @@ function ownNamespaces(network: Network): readonly CloneFlag[] {
 }
 
 export function unshareSteps(p: Program, network: Network): void {
-  p.because('namespaces', 'Made by the sandbox’s own process while its parent writes id maps and groups: the two overlap')
+  p.because(
+    'namespaces',
+    'Made by the sandbox’s own process while its parent writes id maps and groups: the two overlap',
+  )
   p.unshare(ownNamespaces(network))
 }
 
@@ -48,7 +51,6 @@ export function cgroupNamespaceSteps(p: Program): void {
   p.because('namespaces', 'Only now: the root of a cgroup namespace is the group that its maker is in')
   p.unshare(['CLONE_NEWCGROUP'])
 }
-
 
 /** Brings `lo` up: a new network namespace has it, but down. */
 export function loopbackSteps(p: Program): void {

@@ -44,7 +44,10 @@ export function privateSteps(p: Program): void {
 
 /** Makes the namespace's copies of the host's mounts read-only, all at once: what is copied from them is so from the beginning. */
 export function hostReadOnlySteps(p: Program): void {
-  p.because('root', 'The host’s mounts, as this namespace has them: read-only, no set-uid, no device nodes, submounts included')
+  p.because(
+    'root',
+    'The host’s mounts, as this namespace has them: read-only, no set-uid, no device nodes, submounts included',
+  )
   p.mount_setattr('AT_FDCWD', '/', ['AT_RECURSIVE'], { attr_set: READ_ONLY })
 }
 
@@ -77,6 +80,22 @@ export function baseSteps(p: Program, root: Root, spec: BaseSpec, source: Ref<Fd
     parentSteps(p, root, path)
     p.symlinkat(target, root.fd, path)
   }
+}
+
+/** Where a root file system is attached while its entries are taken from it: only from an attached tree may others be copied (before Linux 6.15). */
+const SOURCE = '.rootfs'
+
+export function showSourceSteps(p: Program, root: Root, source: Ref<Fd>): void {
+  p.because('root', 'The root file system lies in the new root while its entries are taken from it')
+  directorySteps(p, root, SOURCE)
+  p.move_mount(source, '', root.fd, SOURCE, ['MOVE_MOUNT_F_EMPTY_PATH'])
+}
+
+export function hideSourceSteps(p: Program, root: Root, source: Ref<Fd>): void {
+  p.because('root', 'Only its entries stay')
+  p.close(source)
+  p.umount2(`/${SOURCE}`, ['MNT_DETACH', 'UMOUNT_NOFOLLOW'])
+  p.unlinkat(root.fd, SOURCE, ['AT_REMOVEDIR'])
 }
 
 function entrySteps(p: Program, root: Root, entry: RootEntry, source: Ref<Fd> | null): void {

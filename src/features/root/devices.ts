@@ -19,7 +19,11 @@ const NOSUID_NOEXEC: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 export function nodeSteps(p: Program): Ref<Fd>[] {
   p.because('devices', 'The host’s nodes: a user namespace cannot make any (mknod(2) EPERM)')
   return NODES.map((name) => {
-    const node = p.open_tree('AT_FDCWD', `/dev/${name}`, ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_SYMLINK_NOFOLLOW'])
+    const node = p.open_tree('AT_FDCWD', `/dev/${name}`, [
+      'OPEN_TREE_CLONE',
+      'OPEN_TREE_CLOEXEC',
+      'AT_SYMLINK_NOFOLLOW',
+    ])
     p.mount_setattr(node, '', ['AT_EMPTY_PATH'], { attr_set: NOSUID_NOEXEC })
     return node
   })

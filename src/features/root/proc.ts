@@ -43,7 +43,10 @@ export function procSteps(p: Program, root: Ref<Fd> | 'AT_FDCWD', path: string):
 
 /** Covers what is not for the sandbox in its /proc. Preconditions: the root is the sandbox's, its /proc and /dev are mounted. */
 export function coverProcSteps(p: Program, existing: readonly ProcPath[]): void {
-  p.because('proc', 'They change the kernel for everybody: read-only, by descriptor of the procfs just mounted (CVE-2025-52881)')
+  p.because(
+    'proc',
+    'They change the kernel for everybody: read-only, by descriptor of the procfs just mounted (CVE-2025-52881)',
+  )
   const proc = p.openat('AT_FDCWD', '/proc', ['O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC'])
   for (const { path } of existing.filter((each) => (PROTECTED as readonly string[]).includes(each.path))) {
     attachTree(p, copyTree(p, proc, path, READ_ONLY), proc, path)
@@ -55,9 +58,14 @@ export function coverProcSteps(p: Program, existing: readonly ProcPath[]): void 
 /** Files are covered by the null device, directories by a directory without a single entry. */
 function maskSteps(p: Program, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
   const masked = existing.filter((each) => (MASKED as readonly string[]).includes(each.path))
-  p.because('proc', 'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by nothing')
+  p.because(
+    'proc',
+    'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by nothing',
+  )
   for (const { path, directory } of masked) {
-    const cover = directory ? copyTree(p, 'AT_FDCWD', `/${EMPTY}`, READ_ONLY) : copyTree(p, 'AT_FDCWD', '/dev/null', NULL)
+    const cover = directory
+      ? copyTree(p, 'AT_FDCWD', `/${EMPTY}`, READ_ONLY)
+      : copyTree(p, 'AT_FDCWD', '/dev/null', NULL)
     attachTree(p, cover, proc, path)
   }
 }

@@ -55,7 +55,12 @@ export function attachTree(p: Program, tree: Ref<Fd>, directory: Ref<Fd>, path: 
 }
 
 /** A new file system of its own, not yet attached. Options are those of the file system. */
-export function newFilesystem(p: Program, type: string, options: Readonly<Record<string, string>>, attributes: Attributes): Ref<Fd> {
+export function newFilesystem(
+  p: Program,
+  type: string,
+  options: Readonly<Record<string, string>>,
+  attributes: Attributes,
+): Ref<Fd> {
   const context = p.fsopen(type, ['FSOPEN_CLOEXEC'])
   for (const [key, value] of Object.entries(options)) p.fsconfig(context, 'FSCONFIG_SET_STRING', key, value, 0)
   p.fsconfig(context, 'FSCONFIG_CMD_CREATE', null, null, 0)
@@ -65,7 +70,13 @@ export function newFilesystem(p: Program, type: string, options: Readonly<Record
 }
 
 /** Makes a file with its content and mode in a directory of the sandbox’s own. */
-export function fileSteps(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string, content: string | Uint8Array, mode = 0o644): void {
+export function fileSteps(
+  p: Program,
+  directory: Ref<Fd> | 'AT_FDCWD',
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644,
+): void {
   const file = p.openat(directory, path, ['O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC'], mode)
   if (content.length > 0) p.write(file, content)
   p.close(file)

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../../base/errors.ts'
-import { type Fd, type Pid, Ref } from '../../linux/ref.ts'
+import type { Fd, Pid, Ref } from '../../linux/ref.ts'
 import { DecimalPath } from '../../linux/decimal-path.ts'
 import type { Program } from '../../program/builder.ts'
 
@@ -75,21 +75,28 @@ export function outsideId(rows: readonly IdRow[], inside: number): number | unde
 
 /** @throws InvalidInputError when an id cannot exist in the sandbox */
 export function assertMapped(map: IdMap, user: { uid: number; gid: number }): void {
-  for (const [kind, rows] of [['uid', map.uids], ['gid', map.gids]] as const) {
+  for (const [kind, rows] of [
+    ['uid', map.uids],
+    ['gid', map.gids],
+  ] as const) {
     if (outsideId(rows, user[kind]) !== undefined) continue
-    throw new InvalidInputError(
-      `user asks for ${kind} ${user[kind]}, which has no id on the host here: as an ordinary user without subordinate ids only one ` +
-        `id exists; install uidmap and add ranges to /etc/subuid and /etc/subgid, or stay below ${RANGE}`,
-      { field: 'user' },
-    )
+    const rule =
+      map.writer === 'parent'
+        ? `ids in a sandbox are 0 to ${RANGE - 1}`
+        : 'the ids in a sandbox of an ordinary user are its own and those of /etc/subuid and /etc/subgid'
+    throw new InvalidInputError(`user asks for ${kind} ${user[kind]}: ${rule}`, { field: 'user' })
   }
 }
 
-const text = (rows: readonly IdRow[]): string => rows.map((row) => `${row.inside} ${row.outside} ${row.count}\n`).join('')
+const text = (rows: readonly IdRow[]): string =>
+  rows.map((row) => `${row.inside} ${row.outside} ${row.count}\n`).join('')
 
 /** Writes the maps of a child from its parent; each is one write, as the kernel demands. */
 export function idMapSteps(p: Program, child: Ref<Pid>, map: IdMap): void {
-  p.because('users', 'The child’s ids: none of the host’s own, so that even its root is nobody here (user_namespaces(7))')
+  p.because(
+    'users',
+    'The child’s ids: none of the host’s own, so that even its root is nobody here (user_namespaces(7))',
+  )
   const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', child), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
   if (map.writer === 'single') {
     p.because('users', 'An unprivileged gid_map wants setgroups denied first (Linux 3.19, CVE-2014-8989)')
@@ -102,7 +109,12 @@ export function idMapSteps(p: Program, child: Ref<Pid>, map: IdMap): void {
 }
 
 /** Writes a whole small file below a directory in one write(2). */
-export function writeSteps(p: Program, directory: Ref<Fd> | number | 'AT_FDCWD', path: string, content: string | Uint8Array): void {
+export function writeSteps(
+  p: Program,
+  directory: Ref<Fd> | number | 'AT_FDCWD',
+  path: string,
+  content: string | Uint8Array,
+): void {
   const file = p.openat(directory, path, ['O_WRONLY', 'O_CLOEXEC'])
   p.write(file, content)
   p.close(file)
@@ -120,7 +132,11 @@ export function becomeRootSteps(p: Program, map: IdMap, user: { uid: number; gid
  * Becomes the user that a command runs as. Order: groups, gid, uid; each earlier one needs a capability that the last gives up
  * (inventory X28, runc 864d77dad).
  */
-export function becomeUserSteps(p: Program, map: IdMap, user: { uid: number; gid: number; groups: readonly number[] }): void {
+export function becomeUserSteps(
+  p: Program,
+  map: IdMap,
+  user: { uid: number; gid: number; groups: readonly number[] },
+): void {
   p.because('users', 'Groups, gid, uid in this order: the last gives up the right to the others')
   if (map.writer !== 'single') p.setgroups(user.groups)
   p.setresgid(user.gid, user.gid, user.gid)
