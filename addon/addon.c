@@ -154,6 +154,7 @@ NAPI_MODULE_INIT() {
     {"send", channel_send},   {"onWritable", channel_on_writable},
     {"ref", channel_ref},     {"unref", channel_unref},
     {"close", channel_close}, {"shutdown", channel_shutdown},
+    {"pause", channel_pause}, {"resume", channel_resume},
   };
   struct instance *instance = pages(sizeof(*instance));
   if (instance == NULL) return NULL;

@@ -41,6 +41,8 @@ napi_value channel_on_writable(napi_env env, napi_callback_info info);
 napi_value channel_ref(napi_env env, napi_callback_info info);
 napi_value channel_unref(napi_env env, napi_callback_info info);
 napi_value channel_shutdown(napi_env env, napi_callback_info info);
+napi_value channel_pause(napi_env env, napi_callback_info info);
+napi_value channel_resume(napi_env env, napi_callback_info info);
 napi_value channel_close(napi_env env, napi_callback_info info);
 void channels_close(struct instance *instance);
 

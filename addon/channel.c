@@ -23,7 +23,7 @@ size_t uv_handle_size(int type);
 void *uv_handle_get_data(const uv_handle *handle);
 void uv_handle_set_data(uv_handle *handle, void *data);
 
-enum { ROUNDS = 64 };
+enum { ROUNDS = 64, CHUNK_BYTES = 128 * 1024 };
 
 /* A watched socket. Freed when libuv and the garbage collector have both let go of it. */
 struct channel {
@@ -35,6 +35,8 @@ struct channel {
   int events;
   int owners;
   bool closed;
+  /* A pipe: read(2), no descriptors come with the bytes */
+  bool plain;
   size_t size;
   /* A uv_poll_t, whose size only libuv knows */
   _Alignas(16) uint8_t handle[];
@@ -109,8 +111,29 @@ static uint32_t take_fds(struct msghdr *message, int *fds) {
 
 static void poll_again(struct channel *channel, int events);
 
+/* Reads a pipe straight into the buffer that JavaScript gets. False when there is nothing more to read now. */
+static bool read_plain(struct channel *channel) {
+  napi_env env = channel->instance->env;
+  napi_handle_scope scope;
+  napi_value values[3];
+  void *bytes = NULL;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+  napi_get_null(env, &values[1]);
+  if (napi_create_buffer(env, CHUNK_BYTES, &bytes, &values[0]) != napi_ok) return false;
+  ssize_t size = read(channel->fd, bytes, CHUNK_BYTES);
+  bool later = size < 0 && (errno == EAGAIN || errno == EINTR);
+  if (!later) {
+    values[2] = number(env, size < 0 ? -errno : size);
+    if (size <= 0) poll_again(channel, channel->events & ~UV_READABLE);
+    call(env, channel->on_data, 3, values);
+  }
+  napi_close_handle_scope(env, scope);
+  return size > 0 && !channel->closed;
+}
+
 /* False when there is nothing more to read now. */
 static bool read_once(struct channel *channel) {
+  if (channel->plain) return read_plain(channel);
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
   int fds[DESCRIPTORS + 1];
   struct iovec part = {channel->instance->buffer, BUFFER_BYTES};
@@ -185,6 +208,7 @@ napi_value channel_watch(napi_env env, napi_callback_info info) {
   channel->instance = instance;
   channel->next = instance->channels;
   channel->fd = fd;
+  napi_get_value_bool(env, values[2], &channel->plain);
   channel->owners = 2;
   channel->size = size;
   instance->channels = channel;
@@ -244,7 +268,7 @@ napi_value channel_on_writable(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-enum { REF, UNREF, SHUTDOWN, CLOSE };
+enum { REF, UNREF, SHUTDOWN, PAUSE, RESUME, CLOSE };
 
 static napi_value control_channel(napi_env env, napi_callback_info info, int what) {
   napi_value values[ARGUMENTS];
@@ -254,6 +278,8 @@ static napi_value control_channel(napi_env env, napi_callback_info info, int wha
   if (what == REF) uv_ref(handle_of(channel));
   if (what == UNREF) uv_unref(handle_of(channel));
   if (what == SHUTDOWN) shutdown(channel->fd, SHUT_WR);
+  if (what == PAUSE) poll_again(channel, channel->events & ~UV_READABLE);
+  if (what == RESUME) poll_again(channel, channel->events | UV_READABLE);
   if (what == CLOSE) close_channel(channel);
   return NULL;
 }
@@ -261,6 +287,8 @@ static napi_value control_channel(napi_env env, napi_callback_info info, int wha
 napi_value channel_ref(napi_env env, napi_callback_info info) { return control_channel(env, info, REF); }
 napi_value channel_unref(napi_env env, napi_callback_info info) { return control_channel(env, info, UNREF); }
 napi_value channel_shutdown(napi_env env, napi_callback_info info) { return control_channel(env, info, SHUTDOWN); }
+napi_value channel_pause(napi_env env, napi_callback_info info) { return control_channel(env, info, PAUSE); }
+napi_value channel_resume(napi_env env, napi_callback_info info) { return control_channel(env, info, RESUME); }
 napi_value channel_close(napi_env env, napi_callback_info info) { return control_channel(env, info, CLOSE); }
 
 void channels_close(struct instance *instance) {

@@ -18,8 +18,8 @@ export interface Addon {
   /** A pipe, close-on-exec, both ends blocking; `capacity` in bytes is a wish */
   pipe(capacity?: number): [read: number, write: number]
   nonblock(fd: number): void
-  /** Owns `fd` from now on; does not keep the event loop alive until `ref` */
-  watch(fd: number, onData: OnData): Channel
+  /** Owns `fd` from now on, a socket or, when `plain`, a nonblocking pipe; does not keep the event loop alive until `ref` */
+  watch(fd: number, onData: OnData, plain?: boolean): Channel
   /** Bytes taken by the kernel, or -errno (`EAGAIN`: use `onWritable`); descriptors go with the first byte */
   send(channel: Channel, bytes: Uint8Array, descriptors: readonly number[]): number
   /** Calls back once, when `send` may succeed again */
@@ -28,6 +28,9 @@ export interface Addon {
   unref(channel: Channel): void
   /** Ends the writing direction */
   shutdown(channel: Channel): void
+  /** Stops and starts reading */
+  pause(channel: Channel): void
+  resume(channel: Channel): void
   /** Idempotent; no callback comes afterwards */
   close(channel: Channel): void
   /** 0 or the errno of pidfd_send_signal(2) */

@@ -77,6 +77,8 @@ async function withTerminal(what: Execute): Promise<Process> {
 async function leaveTerminal(agent: Agent, slave: number): Promise<void> {
   const p = program()
   p.tolerate('ENOTTY', 'EIO').ioctl(slave, TIOCNOTTY)
+  // Giving it up sends SIGHUP too, to this very process: taken out of the queue, where the exec would find it.
+  p.tolerate('EAGAIN', 'EINTR').syscall('rt_sigtimedwait', SIGHUP_SET, 0, new Uint8Array(16), SIGHUP_SET.length)
   p.close(slave)
   await agent.run(p, { timeoutMs: LEAVE_MS }).catch(() => {})
 }
@@ -103,6 +105,9 @@ class Terminal extends ReadStream {
 /** asm-generic/ioctls.h */
 const TIOCSCTTY = 0x540e
 const TIOCNOTTY = 0x5422
+
+/** A kernel signal set with SIGHUP alone */
+const SIGHUP_SET = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
 
 /** An agent that does not answer is not waited for: its end takes the terminal with it */
 const LEAVE_MS = 5000

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { InvalidInputError } from '../base/errors.ts'
 import { native } from './native.ts'
+import { PipeReader } from './pipe-reader.ts'
 
 /** Where one of the three standard streams goes: a pipe that this process holds, nothing, this process's own stream, or a descriptor of this process. */
 export type StdioTarget = 'pipe' | 'null' | 'inherit' | number
@@ -69,7 +70,7 @@ export function openStdio(stdio: Stdio): StdioEnds {
 }
 
 /** Bytes that a program may be ahead of its reader: fewer changes between the two than with the usual 64 KiB */
-const OUTPUT_CAPACITY = 1048576
+const OUTPUT_CAPACITY = 1024 * 1024
 
 function writableEnd(fd: number): Writable {
   const stream = new Socket({ fd, readable: false, writable: true })
@@ -78,4 +79,4 @@ function writableEnd(fd: number): Writable {
   return stream
 }
 
-const readableEnd = (fd: number): Readable => new Socket({ fd, readable: true, writable: false })
+const readableEnd = (fd: number): Readable => new PipeReader(fd)

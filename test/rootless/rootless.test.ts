@@ -56,7 +56,7 @@ for (const { way, ranges } of WAYS) {
   })
 
   test(`with ${way}, the sandbox is as closed as root’s`, options, () => {
-    assert.equal(shell('ls -d /root /sys /boot 2>/dev/null; true'), '')
+    assert.equal(shell('ls -d /root /boot 2>/dev/null; ls /sys 2>/dev/null; true'), '')
     assert.equal(shell('tail -n +3 /proc/net/dev | cut -d: -f1').trim(), 'lo')
     assert.ok(Number(shell('ls /proc | grep -c "^[0-9]"')) <= 5)
     assert.doesNotMatch(shell('cat /proc/self/mountinfo'), /shared:|master:/)
