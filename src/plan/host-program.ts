@@ -65,7 +65,7 @@ export function hostProgram({ arch, settings, map, cgroups, opensTrees, director
 function groupSteps(p: Program, cgroups: CgroupPlan, directories: HostDirectories): void {
   cgroups.enable.forEach((write) => cgroupWrite(p, write, directories))
   for (const group of cgroups.groups) {
-    p.because('cgroups', 'A group of its own, below the caller’s: the caller’s limits stay in force')
+    p.because('cgroups', 'A group of its own, with its limits written before anybody is in it')
     p.mkdirat(...place(group.directory, directories), 0o755)
     group.files.forEach((write) => cgroupWrite(p, write, directories))
   }

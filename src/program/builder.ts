@@ -175,7 +175,10 @@ export class ProgramBuilder {
   /** The program as bytes; the same array until a step is added. */
   encode(): EncodedProgram {
     if (this.#broken) {
-      throw new StateError('Program has a step whose arguments were refused: build it anew', { state: 'broken', wanted: 'complete' })
+      throw new StateError('Program has a step whose arguments were refused: build it anew', {
+        state: 'broken',
+        wanted: 'complete',
+      })
     }
     this.#encoded ??= { frame: this.#image.finish(), attached: this.#attached }
     return this.#encoded

@@ -20,7 +20,7 @@ after(() => rmSync(folder, { recursive: true }))
 /** What an agent does beside its programs, with the arguments that it does it with. */
 const AGENTS_OWN: Readonly<Record<string, RegExp>> = {
   // Waiting for orders and answering them: agent/loop.c, input.c, output.c, memory.c.
-  ...{ ppoll: /./, recvmsg: /./, sendmsg: /./, restart_syscall: /./, mmap: /MAP_ANONYMOUS/, munmap: /./ },
+  ...{ ppoll: /./, recvmsg: /./, sendmsg: /./, restart_syscall: /./, getpid: /^/, getppid: /^/, mmap: /MAP_ANONYMOUS/, munmap: /./ },
   // What a clone is checked for, and where a new child puts its descriptors: child.c, descriptors.c.
   ...{ fcntl: /F_GETFD|F_DUPFD_CLOEXEC/, dup3: /O_CLOEXEC/, close_range: /./, close: /^\d+$/ },
   // Signals of a new child, and children that ended: signals.c.
