@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { isatty } from 'node:tty'
 import type { Command } from '../sandbox/command.ts'
 import type { RunResult } from '../sandbox/result.ts'
+import { drained } from '../sandbox/drained.ts'
 import type { Sandbox, SpawnOptions } from '../sandbox/sandbox.ts'
 import { forwardSignals } from './forward-signals.ts'
 import { inheritedStream } from './inherited-streams.ts'
@@ -72,19 +73,12 @@ function connectPipes(running: Command): () => Promise<void> {
   }
 }
 
-/** How long what a command left behind may hold its output open. */
-const LINGER_MS = 100
-
-/** Copies a stream; what is given back waits for its end, but not longer than a moment after it was called. */
+/** Copies a stream; what is given back waits for its end, but not for what a command left behind to hold it open. */
 function copy(from: Readable | null, to: NodeJS.WritableStream): () => Promise<void> {
   if (!from) return () => Promise.resolve()
   from.pipe(to, { end: false })
   const ended = new Promise<void>((resolve) => {
     from.once('end', resolve).once('close', resolve).once('error', resolve)
   })
-  return async () => {
-    const patience = setTimeout(() => from.destroy(), LINGER_MS)
-    await ended
-    clearTimeout(patience)
-  }
+  return () => drained(from, ended, () => 'writableNeedDrain' in to && to.writableNeedDrain === true)
 }

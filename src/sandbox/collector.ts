@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { drained } from './drained.ts'
 
 /** How much the streams of one command may still bring, together. */
 export interface OutputLimit {
@@ -6,9 +7,6 @@ export interface OutputLimit {
   /** Called when they brought more */
   over(): void
 }
-
-/** How long after a command's end its output is waited for: a process that it left behind may hold the pipe open. */
-const LINGER_MS = 100
 
 /** Everything that comes out of a stream, up to a limit; what exceeds it is dropped, so that the writer is never blocked for ever. */
 export class Collector {
@@ -34,9 +32,7 @@ export class Collector {
 
   /** What came, once the stream has ended, or has been given time to after the command's end. */
   async finish(): Promise<Uint8Array> {
-    const patience = setTimeout(() => this.#stream?.destroy(), LINGER_MS)
-    await this.#ended
-    clearTimeout(patience)
+    if (this.#stream) await drained(this.#stream, this.#ended)
     return Buffer.concat(this.#chunks)
   }
 }

@@ -131,6 +131,18 @@ test('A17: a daemon that stays behind does not hold the result, and ends with th
   assert.ok(usage.wallMs < 3000)
 })
 
+test('output: nothing is lost when this process is too busy to read it in time', async () => {
+  const box = await Sandbox.create()
+  const running = box.run('sh', ['-c', 'head -c 300K /dev/zero; echo end'])
+  const busy = setInterval(() => {
+    for (const begin = performance.now(); performance.now() - begin < 130; );
+  }, 5)
+  const { stdoutBytes, exitCode } = await running.finally(() => clearInterval(busy))
+  assert.deepEqual([stdoutBytes.length, exitCode], [300 * 1024 + 4, 0])
+  await box.close()
+  await assertNothingLeft(idle)
+})
+
 test('20,000 files in /tmp go with the sandbox', async () => {
   const { outcome, stdout } = await abuse({ memory: '256M' }, inSandbox('import os\nfor i in range(20000): open(f"/tmp/{i}", "w").close()\nprint(len(os.listdir("/tmp")))'))
   assert.deepEqual([outcome, stdout], ['exited', '20000\n'])
@@ -139,7 +151,7 @@ test('20,000 files in /tmp go with the sandbox', async () => {
 test('a full /tmp is an error of the command alone', async () => {
   const { stdout, stderr } = await abuse({ tmp: '8M' }, 'head -c 20M /dev/zero > /tmp/a; stat -c %s /tmp/a; df -B1 --output=size /tmp | tail -1')
   assert.match(stderr, /No space left on device/)
-  const [written = 0, size] = stdout.trim().split("\n").map(Number)
+  const [written = 0, size] = stdout.trim().split('\n').map(Number)
   assert.equal(size, 8 * 2 ** 20)
   // Its few files in /etc take some of it.
   assert.ok(written > 7.5 * 2 ** 20 && written < size, `${written} bytes`)

@@ -41,7 +41,8 @@ const expectedOf = (program: Program): readonly Expected[] =>
 
 function expected(line: string): Expected {
   const args = line.slice(line.indexOf('(') + 1, line.lastIndexOf(') ='))
-  const texts = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text)
+  // Bytes with a NUL are a structure, which strace takes apart.
+  const texts = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text).filter((text) => !text.includes('\\0'))
   const bare = args.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/\/\*.*?\*\//g, '')
   return { line, name: line.slice(0, line.indexOf('(')), words: bare.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b/g) ?? [], texts }
 }
