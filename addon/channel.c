@@ -23,7 +23,7 @@ size_t uv_handle_size(int type);
 void *uv_handle_get_data(const uv_handle *handle);
 void uv_handle_set_data(uv_handle *handle, void *data);
 
-enum { ROUNDS = 64, CHUNK_BYTES = 128 * 1024 };
+enum { ROUNDS = 64, CHUNK_BYTES = 256 * 1024 };
 
 /* A watched socket. Freed when libuv and the garbage collector have both let go of it. */
 struct channel {

@@ -10,11 +10,15 @@ const LONGEST_MS = 5000
  * Waits for the end of a command's output, once the command itself has ended: a process that it left behind may hold the stream
  * open, and then the stream is closed here. It is not while data keeps coming, or waits for a reader that is slow.
  */
-export async function drained(stream: Readable, ended: Promise<void>, isHeld: () => boolean = () => false): Promise<void> {
+export async function drained(
+  stream: Readable,
+  ended: Promise<void>,
+  isHeld: () => boolean = () => false,
+): Promise<void> {
   const state = { over: false }
   const done = ended.then(() => void (state.over = true))
   const deadline = performance.now() + LONGEST_MS
-  for (let before = -1; !state.over; ) {
+  for (let before = -1; !state.over;) {
     const now = bytesOf(stream)
     if (!isHeld() && (now === before || performance.now() > deadline)) stream.destroy()
     before = now

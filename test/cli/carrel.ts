@@ -1,4 +1,11 @@
-import { spawn, spawnSync, type ChildProcess, type SpawnOptions, type SpawnSyncOptions, type SpawnSyncReturns } from 'node:child_process'
+import {
+  spawn,
+  spawnSync,
+  type ChildProcess,
+  type SpawnOptions,
+  type SpawnSyncOptions,
+  type SpawnSyncReturns,
+} from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -18,13 +25,21 @@ export function carrel(words: readonly string[], options: SpawnSyncOptions = {})
 }
 
 /** `carrel run` with options before `--` left out. */
-export const run = (command: readonly string[], options?: SpawnSyncOptions): SpawnSyncReturns<string> => carrel(['run', '--', ...command], options)
+export const run = (command: readonly string[], options?: SpawnSyncOptions): SpawnSyncReturns<string> =>
+  carrel(['run', '--', ...command], options)
 
 /** A shell script that may use `$CARREL`. */
 export function shell(script: string, options: SpawnSyncOptions = {}): SpawnSyncReturns<string> {
   const env = { ...process.env, CARREL: `${process.execPath} ${CARREL}` }
-  return spawnSync('bash', ['-c', script], { timeout: 120_000, killSignal: 'SIGKILL', env, ...options, encoding: 'utf8' })
+  return spawnSync('bash', ['-c', script], {
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+    env,
+    ...options,
+    encoding: 'utf8',
+  })
 }
 
 /** Starts `carrel` and leaves its streams to the caller. */
-export const start = (words: readonly string[], options: SpawnOptions = {}): ChildProcess => spawn(process.execPath, [CARREL, ...words], options)
+export const start = (words: readonly string[], options: SpawnOptions = {}): ChildProcess =>
+  spawn(process.execPath, [CARREL, ...words], options)

@@ -37,12 +37,20 @@ test('carrel run: node and npm run inside', () => {
 
 test('carrel run: any exit code is the command’s own', () => {
   const codes = [0, 1, 2, 3, 42, 99, 124, 125, 126, 127, 128, 129, 137, 200, 254, 255]
-  const { stdout } = shell(codes.map((code) => `$CARREL run -- sh -c 'exit ${code}' & p${code}=$!`).join('\n') + '\n' + codes.map((code) => `wait $p${code}; echo $?`).join('\n'))
+  const { stdout } = shell(
+    codes.map((code) => `$CARREL run -- sh -c 'exit ${code}' & p${code}=$!`).join('\n') +
+      '\n' +
+      codes.map((code) => `wait $p${code}; echo $?`).join('\n'),
+  )
   assert.deepEqual(stdout.trim().split('\n').map(Number), codes)
 })
 
 test('D-N08, D-L12: 128 and the number for a signal', () => {
-  for (const [name, number] of [['KILL', 9], ['TERM', 15], ['SEGV', 11]] as const) {
+  for (const [name, number] of [
+    ['KILL', 9],
+    ['TERM', 15],
+    ['SEGV', 11],
+  ] as const) {
     assert.equal(run(['sh', '-c', `kill -${name} $$`]).status, 128 + number, name)
   }
 })
@@ -74,7 +82,14 @@ test('carrel run --json: one object with the result’s names, the command’s e
   const result = JSON.parse(stdout) as Record<string, unknown>
   assert.deepEqual([status, stderr], [3, ''])
   const { usage, ...rest } = result
-  assert.deepEqual(rest, { exitCode: 3, signal: null, stdout: 'out\n', stderr: 'err\n', outcome: 'exited', notApplied: [] })
+  assert.deepEqual(rest, {
+    exitCode: 3,
+    signal: null,
+    stdout: 'out\n',
+    stderr: 'err\n',
+    outcome: 'exited',
+    notApplied: [],
+  })
   assert.deepEqual(Object.keys(usage as object).sort(), ['oomKills', 'peakMemoryBytes', 'systemMs', 'userMs', 'wallMs'])
 })
 
@@ -88,7 +103,11 @@ test('carrel run --json: every outcome has its name', () => {
   for (const [words, outcome, signal, code] of outcomes) {
     const { stdout, status } = carrel(['run', '--json', ...words])
     const result = JSON.parse(stdout) as Record<string, unknown>
-    assert.deepEqual([result['outcome'], result['signal'], result['exitCode'], status], [outcome, signal, code, code], words.join(' '))
+    assert.deepEqual(
+      [result['outcome'], result['signal'], result['exitCode'], status],
+      [outcome, signal, code, code],
+      words.join(' '),
+    )
   }
 })
 
@@ -99,7 +118,10 @@ test('carrel run --json: an error is an object too', () => {
   ] as const) {
     const { stdout, status } = carrel(['run', '--json', ...words])
     const { error } = JSON.parse(stdout) as { error: Record<string, unknown> }
-    assert.deepEqual([status, error['name'], typeof error['message'], typeof error['code']], [code, name, 'string', 'string'])
+    assert.deepEqual(
+      [status, error['name'], typeof error['message'], typeof error['code']],
+      [code, name, 'string', 'string'],
+    )
   }
 })
 
@@ -145,7 +167,9 @@ test('D-N08: signals reach the command, which decides', async () => {
 })
 
 test('carrel run: one that is killed leaves nothing', async () => {
-  const child = start(['run', '--', 'sh', '-c', 'echo ready; setsid sleep 1000 & sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = start(['run', '--', 'sh', '-c', 'echo ready; setsid sleep 1000 & sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(child.stdout ?? assert.fail(), 'data')
   const pid = child.pid ?? assert.fail()
   assert.ok(groupsOf(pid).length > 0)
@@ -157,19 +181,60 @@ test('carrel run: one that is killed leaves nothing', async () => {
 
 test('carrel run --timeout ends the command and all that it started', () => {
   const begin = performance.now()
-  const { status } = carrel(['run', '--timeout', '300ms', '--grace', '100ms', '--', 'sh', '-c', 'trap "" TERM; sleep 60 & sleep 60'])
+  const { status } = carrel([
+    'run',
+    '--timeout',
+    '300ms',
+    '--grace',
+    '100ms',
+    '--',
+    'sh',
+    '-c',
+    'trap "" TERM; sleep 60 & sleep 60',
+  ])
   assert.equal(status, 137)
   assert.ok(performance.now() - begin < 5000)
 })
 
 test('carrel run: every option reaches the sandbox', () => {
   writeFileSync(join(folder, 'motd'), 'welcome\n')
-  const words = ['--env', 'ONE=1', '--env', 'HOST_VALUE', '--workdir', '/tmp', '--user', '77:88', '--hostname', 'desk', '--rlimit', 'NOFILE=55']
-    .concat(['--cap', 'chown', '--etc', `motd=${folder}/motd`, '--tmp', '7M', '--bind', `${folder}:/data:ro`, '--net', 'host', '--pids', '40', '--cpus', '1.5'])
+  const words = [
+    '--env',
+    'ONE=1',
+    '--env',
+    'HOST_VALUE',
+    '--workdir',
+    '/tmp',
+    '--user',
+    '77:88',
+    '--hostname',
+    'desk',
+    '--rlimit',
+    'NOFILE=55',
+  ]
+    .concat([
+      '--cap',
+      'chown',
+      '--etc',
+      `motd=${folder}/motd`,
+      '--tmp',
+      '7M',
+      '--bind',
+      `${folder}:/data:ro`,
+      '--net',
+      'host',
+      '--pids',
+      '40',
+      '--cpus',
+      '1.5',
+    ])
     .concat(['--memory', '100M', '--seccomp', 'unconfined'])
-  const script = 'echo $ONE $HOST_VALUE; pwd; id -u; id -g; hostname; ulimit -n; cat /etc/motd /data/motd; df -B1M --output=size /tmp | tail -1'
+  const script =
+    'echo $ONE $HOST_VALUE; pwd; id -u; id -g; hostname; ulimit -n; cat /etc/motd /data/motd; df -B1M --output=size /tmp | tail -1'
   const rest = 'grep -E "^(CapEff|Seccomp):" /proc/self/status; ls /proc/sys/net/ipv4/conf | head -9'
-  const { stdout, stderr, status } = carrel(['run', ...words, '--', 'sh', '-c', `${script}; ${rest}`], { env: { ...process.env, HOST_VALUE: 'h' } })
+  const { stdout, stderr, status } = carrel(['run', ...words, '--', 'sh', '-c', `${script}; ${rest}`], {
+    env: { ...process.env, HOST_VALUE: 'h' },
+  })
   assert.equal(status, 0, stderr)
   const lines = stdout.split('\n').map((line) => line.trim())
   assert.deepEqual(lines.slice(0, 9), ['1 h', '/tmp', '77', '88', 'desk', '55', 'welcome', 'welcome', '7'])
@@ -210,7 +275,8 @@ test('carrel run: what a wrong option is called in the message', () => {
 test('carrel explain prints the programs and runs none', () => {
   const { stdout, status } = carrel(['explain', '--hostname', 'desk', '--', 'sh', '-c', `touch ${folder}/made`])
   assert.equal(status, 0)
-  for (const part of ['clone3(', 'pivot_root(".", ".")', 'sethostname("desk"', 'execve("', '# ']) assert.ok(stdout.includes(part), part)
+  for (const part of ['clone3(', 'pivot_root(".", ".")', 'sethostname("desk"', 'execve("', '# '])
+    assert.ok(stdout.includes(part), part)
   assert.equal(existsSync(join(folder, 'made')), false)
   assert.equal(carrel(['explain', '--memory', 'x', '--', 'true']).status, 125)
 })

@@ -14,7 +14,18 @@ export class Tmux {
   static start(command: string, env: Readonly<Record<string, string>>, size = { columns: 100, rows: 30 }): Tmux {
     const tmux = new Tmux(`carrel-test-${process.pid}`)
     const variables = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
-    tmux.#call('-f', '/dev/null', 'new-session', '-d', '-x', String(size.columns), '-y', String(size.rows), ...variables, command)
+    tmux.#call(
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-x',
+      String(size.columns),
+      '-y',
+      String(size.rows),
+      ...variables,
+      command,
+    )
     return tmux
   }
 

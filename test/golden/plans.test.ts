@@ -23,8 +23,14 @@ function firstDifference(expected: string, actual: string): string {
   const [old, now] = [expected.split('\n'), actual.split('\n')]
   const at = now.findIndex((line, index) => line !== old[index])
   const line = at < 0 ? now.length : at
-  const show = (mark: string, lines: readonly string[]): string[] => lines.slice(line, line + 8).map((each) => `${mark} ${each}`)
-  return [`line ${line + 1}:`, ...old.slice(Math.max(0, line - 4), line).map((each) => `  ${each}`), ...show('-', old), ...show('+', now)].join('\n')
+  const show = (mark: string, lines: readonly string[]): string[] =>
+    lines.slice(line, line + 8).map((each) => `${mark} ${each}`)
+  return [
+    `line ${line + 1}:`,
+    ...old.slice(Math.max(0, line - 4), line).map((each) => `  ${each}`),
+    ...show('-', old),
+    ...show('+', now),
+  ].join('\n')
 }
 
 for (const each of CASES) {
@@ -32,7 +38,10 @@ for (const each of CASES) {
     const actual = documentOf(each)
     if (updates) writeFileSync(pathOf(each), actual)
     const expected = readFileSync(pathOf(each), 'utf8')
-    if (actual !== expected) assert.fail(`The plan differs from ${each.name}.md; if that is meant: ${UPDATE}\n${firstDifference(expected, actual)}`)
+    if (actual !== expected)
+      assert.fail(
+        `The plan differs from ${each.name}.md; if that is meant: ${UPDATE}\n${firstDifference(expected, actual)}`,
+      )
   })
 }
 

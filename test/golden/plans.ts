@@ -19,7 +19,12 @@ export interface Case {
   readonly terminal?: number
 }
 
-const DATA = { source: '/srv/data', target: '/home/user/data', directory: true, owner: { uid: 1000, gid: 1000 } } as const
+const DATA = {
+  source: '/srv/data',
+  target: '/home/user/data',
+  directory: true,
+  owner: { uid: 1000, gid: 1000 },
+} as const
 const ROOTFS: NonNullable<Settings['rootfs']> = {
   path: '/srv/debian',
   entries: [
@@ -37,32 +42,62 @@ export const CASES: readonly Case[] = [
     ...{ host: 'v1Root', options: {}, command: ['/bin/true'] },
   },
   {
-    ...{ name: 'default-hybrid', title: 'The default sandbox, started by root where v1 controllers and a v2 tree stand side by side' },
+    ...{
+      name: 'default-hybrid',
+      title: 'The default sandbox, started by root where v1 controllers and a v2 tree stand side by side',
+    },
     ...{ host: 'hybridRoot', options: {}, command: ['python3', '-c', 'print(6*7)'] },
   },
   {
     ...{ name: 'limits-v2', title: 'All limits, started by root on a host with cgroup v2 and systemd' },
-    ...{ host: 'v2SystemdRoot', options: { memory: '256M', pids: 64, cpus: 0.5, rlimits: { RLIMIT_NOFILE: 256 } }, command: ['/bin/true'] },
+    ...{
+      host: 'v2SystemdRoot',
+      options: { memory: '256M', pids: 64, cpus: 0.5, rlimits: { RLIMIT_NOFILE: 256 } },
+      command: ['/bin/true'],
+    },
   },
   {
-    ...{ name: 'rootless-single', title: 'The default sandbox, started by an ordinary user with one id and no groups of its own' },
+    ...{
+      name: 'rootless-single',
+      title: 'The default sandbox, started by an ordinary user with one id and no groups of its own',
+    },
     ...{ host: 'wsl', options: {}, command: ['/bin/true'] },
   },
   {
-    ...{ name: 'rootless-range', title: 'The default sandbox, started by an ordinary user with a delegated group and ranges of ids' },
+    ...{
+      name: 'rootless-range',
+      title: 'The default sandbox, started by an ordinary user with a delegated group and ranges of ids',
+    },
     ...{ host: 'v2Delegated', options: { memory: '256M' }, command: ['/bin/true'] },
   },
   {
-    ...{ name: 'rootfs-binds', title: 'A root file system, binds, a terminal, capabilities and the host’s network, started by root' },
-    ...{ host: 'hybridRoot', options: { capabilities: ['CAP_CHOWN'], net: 'host', workdir: '/' }, command: ['/bin/sh', '-i'], terminal: 5 },
-    found: { rootfs: ROOTFS, binds: [{ ...DATA, readOnly: false }, { ...DATA, source: '/srv/motd', target: '/etc/motd', directory: false, readOnly: true }] },
+    ...{
+      name: 'rootfs-binds',
+      title: 'A root file system, binds, a terminal, capabilities and the host’s network, started by root',
+    },
+    ...{
+      host: 'hybridRoot',
+      options: { capabilities: ['CAP_CHOWN'], net: 'host', workdir: '/' },
+      command: ['/bin/sh', '-i'],
+      terminal: 5,
+    },
+    found: {
+      rootfs: ROOTFS,
+      binds: [
+        { ...DATA, readOnly: false },
+        { ...DATA, source: '/srv/motd', target: '/etc/motd', directory: false, readOnly: true },
+      ],
+    },
   },
 ]
 
 /** The whole plan of a case as text. What differs between runs is fixed: the names and ranges that are drawn, this process's pid. */
 export function planText({ host, options, found, command: [path, ...args], terminal }: Case): string {
   const facts = readHostFacts(recordedSource(RECORDINGS[host]))
-  const drawn = parseOptions({ hostname: 'room', etc: { 'resolv.conf': 'nameserver 192.0.2.1\n' }, ...options }, () => 0.5)
+  const drawn = parseOptions(
+    { hostname: 'room', etc: { 'resolv.conf': 'nameserver 192.0.2.1\n' }, ...options },
+    () => 0.5,
+  )
   const settings: Settings = { ...drawn, id: 'carrel-1-example', ...found }
   const plan = planSandbox(settings, facts)
   const command = { path, argv: [path, ...args], env: settings.env, workdir: settings.workdir, rlimits: plan.rlimits }

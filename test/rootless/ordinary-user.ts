@@ -29,14 +29,28 @@ export const carrelAsUser = (words: readonly string[], how: RunAsUser): SpawnSyn
   asUser([process.execPath, join(how.folder, 'dist/cli/main.js'), ...words], how)
 
 /** Runs a program as the ordinary user; with ranges, in a mount namespace that has them in place of the host's files. */
-export function asUser(command: readonly string[], { folder, ranges, input = '' }: RunAsUser): SpawnSyncReturns<string> {
+export function asUser(
+  command: readonly string[],
+  { folder, ranges, input = '' }: RunAsUser,
+): SpawnSyncReturns<string> {
   const drop = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', ...command]
   const [file = '', ...words] = ranges === undefined ? drop : withRanges(folder, ranges, drop)
-  return spawnSync(file, words, { encoding: 'utf8', input, timeout: 60_000, killSignal: 'SIGKILL', maxBuffer: 2 ** 26, cwd: '/' })
+  return spawnSync(file, words, {
+    encoding: 'utf8',
+    input,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 2 ** 26,
+    cwd: '/',
+  })
 }
 
 function withRanges(folder: string, ranges: string, command: readonly string[]): string[] {
-  const files = { subuid: ranges, subgid: ranges, passwd: `${readFileSync('/etc/passwd', 'utf8')}carreltest:x:${USER}:${USER}::/:/bin/sh\n` }
+  const files = {
+    subuid: ranges,
+    subgid: ranges,
+    passwd: `${readFileSync('/etc/passwd', 'utf8')}carreltest:x:${USER}:${USER}::/:/bin/sh\n`,
+  }
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   // newuidmap(1) looks the user's name up before it reads the ranges.
   const script = `for f in ${Object.keys(files).join(' ')}; do mount --bind ${folder}/$f /etc/$f || exit 98; done; exec "$@"`

@@ -31,9 +31,15 @@ const WAYS = [
 
 for (const { way, ranges } of WAYS) {
   const hasTools = existsSync('/usr/bin/newuidmap') && existsSync('/etc/subuid')
-  const options = { skip: skip || (ranges !== undefined && !hasTools ? 'newuidmap (package uidmap) is missing' : false) }
+  const options = {
+    skip: skip || (ranges !== undefined && !hasTools ? 'newuidmap (package uidmap) is missing' : false),
+  }
   const run = (words: readonly string[], input?: string): ReturnType<typeof carrelAsUser> =>
-    carrelAsUser(['run', ...words], { folder, ...(ranges ? { ranges } : {}), ...(input === undefined ? {} : { input }) })
+    carrelAsUser(['run', ...words], {
+      folder,
+      ...(ranges ? { ranges } : {}),
+      ...(input === undefined ? {} : { input }),
+    })
   const shell = (script: string, ...words: string[]): string => {
     const { stdout, stderr, status } = run([...words, '--', 'sh', '-c', script])
     assert.equal(status, 0, stderr)
@@ -44,12 +50,15 @@ for (const { way, ranges } of WAYS) {
     const status = shell('grep -E "^(Cap|NoNewPrivs|Seccomp:|Groups)" /proc/self/status')
     const zero = '0'.repeat(16)
     const sets = ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((set) => `Cap${set}:\t${zero}`)
-    for (const line of [...sets, 'NoNewPrivs:\t1', 'Seccomp:\t2']) assert.ok(status.includes(line), `${line} is not in ${status}`)
+    for (const line of [...sets, 'NoNewPrivs:\t1', 'Seccomp:\t2'])
+      assert.ok(status.includes(line), `${line} is not in ${status}`)
   })
 
   test(`with ${way}, the command’s id is the user’s own on the host, and root’s is nobody’s`, options, () => {
     assert.equal(shell('id -u; id -g; whoami'), '1000\n1000\nuser')
-    const rows = shell('cat /proc/self/uid_map').split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+    const rows = shell('cat /proc/self/uid_map')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number))
     assert.ok(rows.some(([inside, outside, count]) => inside === 1000 && outside === USER && count === 1))
     assert.ok(rows.every(([, outside = 0]) => outside > 0))
     assert.equal(rows.length, ranges ? 3 : 1)
@@ -61,11 +70,19 @@ for (const { way, ranges } of WAYS) {
     assert.ok(Number(shell('ls /proc | grep -c "^[0-9]"')) <= 5)
     assert.doesNotMatch(shell('cat /proc/self/mountinfo'), /shared:|master:/)
     const kinds = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
-    const host = asUser(['sh', '-c', `cd /proc/self/ns && readlink ${kinds.join(' ')}`], { folder }).stdout.trim().split('\n')
+    const host = asUser(['sh', '-c', `cd /proc/self/ns && readlink ${kinds.join(' ')}`], { folder })
+      .stdout.trim()
+      .split('\n')
     const inside = shell(`cd /proc/self/ns && readlink ${kinds.join(' ')}`).split('\n')
-    assert.deepEqual(inside.filter((link) => host.includes(link)), [])
+    assert.deepEqual(
+      inside.filter((link) => host.includes(link)),
+      [],
+    )
     assert.equal(shell('echo x > /proc/sys/kernel/core_pattern 2>/dev/null || echo refused'), 'refused')
-    assert.equal(shell('unshare -U true 2>/dev/null || echo refused; : > /usr/x 2>/dev/null || echo refused'), 'refused\nrefused')
+    assert.equal(
+      shell('unshare -U true 2>/dev/null || echo refused; : > /usr/x 2>/dev/null || echo refused'),
+      'refused\nrefused',
+    )
     assert.equal(shell('hostname', '--hostname', 'desk'), 'desk')
   })
 
@@ -79,7 +96,17 @@ for (const { way, ranges } of WAYS) {
     assert.equal(run(['--', 'sh', '-c', 'exit 7']).status, 7)
     assert.equal(run(['--', 'sh', '-c', 'kill -9 $$']).status, 137)
     assert.equal(run(['--', 'missing']).status, 127)
-    const { stdout, status } = run(['--json', '--timeout', '200ms', '--grace', '50ms', '--', 'sh', '-c', 'setsid sleep 60 & sleep 60'])
+    const { stdout, status } = run([
+      '--json',
+      '--timeout',
+      '200ms',
+      '--grace',
+      '50ms',
+      '--',
+      'sh',
+      '-c',
+      'setsid sleep 60 & sleep 60',
+    ])
     assert.deepEqual([(JSON.parse(stdout) as { outcome: string }).outcome, status], ['timeout', 143])
   })
 
@@ -97,7 +124,11 @@ for (const { way, ranges } of WAYS) {
   })
 
   test(`with ${way}, a limit that was named and cannot be enforced is refused, with reason and remedy`, options, () => {
-    for (const [option, value] of [['--memory', '64M'], ['--pids', '20'], ['--cpus', '1']] as const) {
+    for (const [option, value] of [
+      ['--memory', '64M'],
+      ['--pids', '20'],
+      ['--cpus', '1'],
+    ] as const) {
       const { status, stderr, stdout } = run([option, value, '--', 'true'])
       assert.equal(status, 125, option)
       assert.equal(stdout, '')
@@ -106,7 +137,17 @@ for (const { way, ranges } of WAYS) {
   })
 
   test(`with ${way}, best effort drops the limit and says so; what stands in for it is in force`, options, () => {
-    const { status, stderr, stdout } = run(['--memory', '64M', '--pids', '20', '--best-effort', '--', 'sh', '-c', 'ulimit -d; ulimit -p'])
+    const { status, stderr, stdout } = run([
+      '--memory',
+      '64M',
+      '--pids',
+      '20',
+      '--best-effort',
+      '--',
+      'sh',
+      '-c',
+      'ulimit -d; ulimit -p',
+    ])
     assert.equal(status, 0, stderr)
     assert.match(stderr, /carrel: memory is not enforced: /)
     assert.match(stderr, /carrel: pids is not enforced: /)
@@ -115,7 +156,10 @@ for (const { way, ranges } of WAYS) {
 
   test(`with ${way}, the default limits fall back to those of each process, and are listed`, options, () => {
     const { stdout, stderr } = run(['--json', '--', 'sh', '-c', 'ulimit -d; ulimit -p'])
-    const result = JSON.parse(stdout) as { stdout: string; notApplied: readonly { limit: string; reason: string; remedy: string }[] }
+    const result = JSON.parse(stdout) as {
+      stdout: string
+      notApplied: readonly { limit: string; reason: string; remedy: string }[]
+    }
     assert.deepEqual(result.notApplied.map(({ limit }) => limit).sort(), ['memory', 'pids'])
     for (const { reason, remedy } of result.notApplied) assert.ok(reason && remedy)
     assert.equal(result.stdout, `${2 ** 20}\n512\n`)
@@ -123,11 +167,24 @@ for (const { way, ranges } of WAYS) {
   })
 
   test(`with ${way}, a fork bomb and a hog end, and nothing of them is left`, options, () => {
-    const bomb = run(['--json', '--timeout', '500ms', '--grace', '50ms', '--', 'sh', '-c', 'f() { f | f & }; f 2>/dev/null; sleep 60'])
+    const bomb = run([
+      '--json',
+      '--timeout',
+      '500ms',
+      '--grace',
+      '50ms',
+      '--',
+      'sh',
+      '-c',
+      'f() { f | f & }; f 2>/dev/null; sleep 60',
+    ])
     assert.equal((JSON.parse(bomb.stdout) as { outcome: string }).outcome, 'timeout')
     const hog = run(['--', 'python3', '-c', 'try: x = bytearray(3 << 30)\nexcept MemoryError: print("refused")'])
     assert.equal(hog.stdout, 'refused\n')
-    assert.deepEqual(descendants(process.pid).filter((pid) => ofUser(pid)), [])
+    assert.deepEqual(
+      descendants(process.pid).filter((pid) => ofUser(pid)),
+      [],
+    )
   })
 }
 
@@ -144,11 +201,26 @@ test('with a single id, another user than the one id there is is refused with th
   assert.deepEqual([status, stdout], [0, '0\n'])
 })
 
-test('with ranges, root inside is somebody of the range', { skip: skip || (existsSync('/usr/bin/newuidmap') ? false : 'newuidmap (package uidmap) is missing') }, () => {
-  const how = { folder, ranges: `${USER}:300000:65536\n` }
-  const { stdout, stderr } = carrelAsUser(['run', '--user', '0', '--', 'sh', '-c', 'id -u; chown 5:5 /tmp/x 2>/dev/null; touch /tmp/x; stat -c %u /tmp/x /usr'], how)
-  assert.equal(stdout, '0\n0\n65534\n', stderr)
-})
+test(
+  'with ranges, root inside is somebody of the range',
+  { skip: skip || (existsSync('/usr/bin/newuidmap') ? false : 'newuidmap (package uidmap) is missing') },
+  () => {
+    const how = { folder, ranges: `${USER}:300000:65536\n` }
+    const { stdout, stderr } = carrelAsUser(
+      [
+        'run',
+        '--user',
+        '0',
+        '--',
+        'sh',
+        '-c',
+        'id -u; chown 5:5 /tmp/x 2>/dev/null; touch /tmp/x; stat -c %u /tmp/x /usr',
+      ],
+      how,
+    )
+    assert.equal(stdout, '0\n0\n65534\n', stderr)
+  },
+)
 
 test('carrel doctor tells an ordinary user what is missing', { skip }, () => {
   const { stdout, status } = carrelAsUser(['doctor'], { folder })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, beforeEach, test } from 'node:test'
 import { Sandbox, type RunOptions, type RunResult, type SandboxOptions } from '../../src/sandbox/index.ts'
-import { assertNothingLeft, holdings, type Holdings } from './leaks.ts'
+import { assertNothingLeft, settled, type Holdings } from './leaks.ts'
 
 // The law: whatever a command does to its sandbox ends with the right outcome, the host stays usable, and nothing is left.
 
@@ -10,8 +10,9 @@ let other: Sandbox
 let idle: Holdings
 before(async () => {
   other = await Sandbox.create()
+  await (await Sandbox.create()).close()
   await other.run('true')
-  idle = holdings()
+  idle = await settled()
 })
 after(() => other.close())
 
@@ -31,7 +32,10 @@ const inSandbox = (code: string): string => `exec /usr/bin/python3 -c '${code}'`
 
 test('R11, A66: a fork bomb stops at the limit, ends with the time, and the next command runs', async () => {
   const box = await Sandbox.create({ pids: 32, memory: '64M' })
-  const bomb = await box.run('sh', ['-c', 'f() { f | f & }; f 2>/dev/null; while :; do sleep 1; done'], { timeoutMs: 700, graceMs: 50 })
+  const bomb = await box.run('sh', ['-c', 'f() { f | f & }; f 2>/dev/null; while :; do sleep 1; done'], {
+    timeoutMs: 700,
+    graceMs: 50,
+  })
   assert.equal(bomb.outcome, 'timeout')
   const { stdout } = await box.run('sh', ['-c', 'ls /proc | grep -c "^[0-9]"'])
   assert.ok(Number(stdout) <= 4, `${stdout.trim()} processes`)
@@ -63,11 +67,17 @@ test('memory: a hog ends as oom, told apart from a SIGKILL', async () => {
   assert.ok(hog.usage.peakMemoryBytes <= 64 * 2 ** 20)
   assert.ok(hog.usage.peakMemoryBytes >= 60 * 2 ** 20)
   const killed = await abuse({ memory: '64M' }, 'kill -9 $$')
-  assert.deepEqual([killed.outcome, killed.signal, killed.exitCode, killed.usage.oomKills], ['signaled', 'SIGKILL', 137, 0])
+  assert.deepEqual(
+    [killed.outcome, killed.signal, killed.exitCode, killed.usage.oomKills],
+    ['signaled', 'SIGKILL', 137, 0],
+  )
 })
 
 test('memory: a child that is killed for it makes the outcome oom when its parent fails too', async () => {
-  const { outcome, exitCode, usage } = await abuse({ memory: '64M' }, '/usr/bin/python3 -c "x = bytearray(300_000_000)"; exit 9')
+  const { outcome, exitCode, usage } = await abuse(
+    { memory: '64M' },
+    '/usr/bin/python3 -c "x = bytearray(300_000_000)"; exit 9',
+  )
   assert.deepEqual([outcome, exitCode, usage.oomKills], ['oom', 9, 1])
 })
 
@@ -94,13 +104,19 @@ test('timeout: a busy loop ends when its time is up', async () => {
 })
 
 test('timeout: one that ignores SIGTERM gets the grace, then SIGKILL', async () => {
-  const { outcome, signal, usage } = await abuse({}, 'trap "" TERM; while :; do sleep 1; done', { timeoutMs: 200, graceMs: 300 })
+  const { outcome, signal, usage } = await abuse({}, 'trap "" TERM; while :; do sleep 1; done', {
+    timeoutMs: 200,
+    graceMs: 300,
+  })
   assert.deepEqual([outcome, signal], ['timeout', 'SIGKILL'])
   assert.ok(usage.wallMs >= 500 && usage.wallMs < 3000, `wallMs ${usage.wallMs}`)
 })
 
 test('timeout: one that ends itself on SIGTERM has its own exit code', async () => {
-  const { outcome, exitCode, stdout } = await abuse({}, 'trap "echo bye; exit 5" TERM; while :; do sleep 0.02; done', { timeoutMs: 200, graceMs: 5000 })
+  const { outcome, exitCode, stdout } = await abuse({}, 'trap "echo bye; exit 5" TERM; while :; do sleep 0.02; done', {
+    timeoutMs: 200,
+    graceMs: 5000,
+  })
   assert.deepEqual([outcome, exitCode, stdout], ['timeout', 5, 'bye\n'])
 })
 
@@ -135,7 +151,7 @@ test('output: nothing is lost when this process is too busy to read it in time',
   const box = await Sandbox.create()
   const running = box.run('sh', ['-c', 'head -c 300K /dev/zero; echo end'])
   const busy = setInterval(() => {
-    for (const begin = performance.now(); performance.now() - begin < 130; );
+    for (const begin = performance.now(); performance.now() - begin < 130;);
   }, 5)
   const { stdoutBytes, exitCode } = await running.finally(() => clearInterval(busy))
   assert.deepEqual([stdoutBytes.length, exitCode], [300 * 1024 + 4, 0])
@@ -144,12 +160,18 @@ test('output: nothing is lost when this process is too busy to read it in time',
 })
 
 test('20,000 files in /tmp go with the sandbox', async () => {
-  const { outcome, stdout } = await abuse({ memory: '256M' }, inSandbox('import os\nfor i in range(20000): open(f"/tmp/{i}", "w").close()\nprint(len(os.listdir("/tmp")))'))
+  const { outcome, stdout } = await abuse(
+    { memory: '256M' },
+    inSandbox('import os\nfor i in range(20000): open(f"/tmp/{i}", "w").close()\nprint(len(os.listdir("/tmp")))'),
+  )
   assert.deepEqual([outcome, stdout], ['exited', '20000\n'])
 })
 
 test('a full /tmp is an error of the command alone', async () => {
-  const { stdout, stderr } = await abuse({ tmp: '8M' }, 'head -c 20M /dev/zero > /tmp/a; stat -c %s /tmp/a; df -B1 --output=size /tmp | tail -1')
+  const { stdout, stderr } = await abuse(
+    { tmp: '8M' },
+    'head -c 20M /dev/zero > /tmp/a; stat -c %s /tmp/a; df -B1 --output=size /tmp | tail -1',
+  )
   assert.match(stderr, /No space left on device/)
   const [written = 0, size] = stdout.trim().split('\n').map(Number)
   assert.equal(size, 8 * 2 ** 20)

@@ -15,7 +15,9 @@ export function openFolder(name: string): string {
 export function compile(source: string, folder: string): string {
   const program = join(folder, source.replace(/\.c$/, ''))
   const flags = ['-static', '-O1', '-Wall', '-Wextra', '-Werror']
-  const { status, stderr } = spawnSync('cc', [...flags, '-o', program, join(import.meta.dirname, source)], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync('cc', [...flags, '-o', program, join(import.meta.dirname, source)], {
+    encoding: 'utf8',
+  })
   assert.equal(status, 0, stderr)
   return program
 }

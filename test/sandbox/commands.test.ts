@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError, Sandbox } from '../../src/sandbox/index.ts'
-import { assertNothingLeft, holdings, type Holdings } from './leaks.ts'
+import { assertNothingLeft, settled, type Holdings } from './leaks.ts'
 
 // What can be done with commands of a live sandbox, and what each end is called.
 
@@ -13,28 +13,37 @@ let box: Sandbox
 let idle: Holdings
 before(async () => {
   box = await Sandbox.create()
+  await (await Sandbox.create()).close()
   await box.run('true')
-  idle = holdings()
+  idle = await settled()
 })
 after(() => box.close())
 
-const shell = (script: string, options?: Parameters<Sandbox['run']>[2]): ReturnType<Sandbox['run']> => box.run('sh', ['-c', script], options)
+const shell = (script: string, options?: Parameters<Sandbox['run']>[2]): ReturnType<Sandbox['run']> =>
+  box.run('sh', ['-c', script], options)
 
 test('run() gives exit code, output and usage, and does not throw on a failure', async () => {
   const result = await shell('echo out; echo err >&2; exit 3')
   const { exitCode, signal, stdout, stderr, outcome, notApplied } = result
-  assert.deepEqual({ exitCode, signal, stdout, stderr, outcome }, { exitCode: 3, signal: null, stdout: 'out\n', stderr: 'err\n', outcome: 'exited' })
+  assert.deepEqual(
+    { exitCode, signal, stdout, stderr, outcome },
+    { exitCode: 3, signal: null, stdout: 'out\n', stderr: 'err\n', outcome: 'exited' },
+  )
   assert.deepEqual(notApplied, [])
   assert.deepEqual(new TextDecoder().decode(result.stdoutBytes), 'out\n')
 })
 
 test('run() measures CPU time, memory and wall time', async () => {
-  const script = 'import time\nb = bytearray(50_000_000)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\ntime.sleep(0.2)'
+  const script =
+    'import time\nb = bytearray(50_000_000)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\ntime.sleep(0.2)'
   const { usage } = await box.run('/usr/bin/python3', ['-c', script], { throwOnError: true })
   const cpuMs = usage.userMs + usage.systemMs
   assert.ok(cpuMs >= 290 && cpuMs < 5000, `userMs ${usage.userMs}, systemMs ${usage.systemMs}`)
   assert.ok(usage.wallMs >= 500 && usage.wallMs < 20_000, `wallMs ${usage.wallMs}`)
-  assert.ok(usage.peakMemoryBytes > 50_000_000 && usage.peakMemoryBytes < 500_000_000, `peakMemoryBytes ${usage.peakMemoryBytes}`)
+  assert.ok(
+    usage.peakMemoryBytes > 50_000_000 && usage.peakMemoryBytes < 500_000_000,
+    `peakMemoryBytes ${usage.peakMemoryBytes}`,
+  )
   assert.equal(usage.oomKills, 0)
 })
 
@@ -56,7 +65,12 @@ test('run() rejects with the whole result when a failure is to be thrown', async
 })
 
 test('run() tells which signal ended a command', async () => {
-  for (const [signal, exitCode] of [['SIGTERM', 143], ['SIGKILL', 137], ['SIGSEGV', 139], ['SIGUSR1', 138]] as const) {
+  for (const [signal, exitCode] of [
+    ['SIGTERM', 143],
+    ['SIGKILL', 137],
+    ['SIGSEGV', 139],
+    ['SIGUSR1', 138],
+  ] as const) {
     const result = await shell(`kill -${signal.slice(3)} $$`)
     assert.deepEqual([result.signal, result.exitCode, result.outcome], [signal, exitCode, 'signaled'])
   }
@@ -73,7 +87,9 @@ test('A13, X25: a command that cannot be executed is an error, and the sandbox g
 
 test('several commands at once share the sandbox and keep their streams apart', async () => {
   const words = Array.from({ length: 10 }, (_, index) => `word${index}`)
-  const results = await Promise.all(words.map((word) => shell(`echo ${word} > /tmp/${word}; sleep 0.1; echo ${word}; ls /tmp | wc -l`)))
+  const results = await Promise.all(
+    words.map((word) => shell(`echo ${word} > /tmp/${word}; sleep 0.1; echo ${word}; ls /tmp | wc -l`)),
+  )
   for (const [index, { stdout }] of results.entries()) assert.equal(stdout, `${words[index]}\n10\n`)
   await shell('rm /tmp/word*')
 })
@@ -110,12 +126,21 @@ test('spawn() passes the kernel’s back-pressure on: a writer waits until it is
   assert.equal(done, false)
   const hash = createHash('sha256')
   for await (const chunk of command.stdout) hash.update(chunk as Uint8Array)
-  assert.equal(hash.digest('hex'), createHash('sha256').update(Buffer.alloc(20 * 2 ** 20)).digest('hex'))
+  assert.equal(
+    hash.digest('hex'),
+    createHash('sha256')
+      .update(Buffer.alloc(20 * 2 ** 20))
+      .digest('hex'),
+  )
   assert.equal((await command.wait()).exitCode, 0)
 })
 
 test('spawn() with a terminal: one stream, a size that can be changed, no echo of the host’s', async () => {
-  await using command = await box.spawn('bash', ['-c', 'stty size; tty; trap "stty size; exit 3" WINCH; while :; do sleep 0.02; done'], { stdio: 'pty', size: { columns: 90, rows: 33 } })
+  await using command = await box.spawn(
+    'bash',
+    ['-c', 'stty size; tty; trap "stty size; exit 3" WINCH; while :; do sleep 0.02; done'],
+    { stdio: 'pty', size: { columns: 90, rows: 33 } },
+  )
   assert.ok(command.stdout)
   assert.equal(command.stderr, null)
   let output = ''
@@ -140,7 +165,10 @@ test('an AbortSignal ends the command and all that it started', async () => {
 test('an AbortSignal gives up the making of a sandbox, and leaves nothing', async () => {
   await assert.rejects(Sandbox.create({ signal: AbortSignal.abort() }), { name: 'AbortError' })
   for (const delayMs of [0, 1, 2, 4, 8]) {
-    const created = Sandbox.create({ signal: AbortSignal.timeout(delayMs) }).then((made) => made.close(), (error: Error) => error.name)
+    const created = Sandbox.create({ signal: AbortSignal.timeout(delayMs) }).then(
+      (made) => made.close(),
+      (error: Error) => error.name,
+    )
     const how = await created
     assert.ok(how === undefined || how === 'TimeoutError', String(how))
   }
@@ -148,8 +176,17 @@ test('an AbortSignal gives up the making of a sandbox, and leaves nothing', asyn
 })
 
 test('A67: twenty sandboxes at once, each with its own of everything', async () => {
-  const boxes = await Promise.all(Array.from({ length: 20 }, (_, index) => Sandbox.create({ hostname: `box${index}`, memory: '64M' })))
-  const results = await Promise.all(boxes.map((each) => each.run('sh', ['-c', 'hostname; echo x >> /tmp/f; cat /tmp/f; ls /proc | grep -c "^[0-9]"; readlink /proc/self/ns/net'])))
+  const boxes = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => Sandbox.create({ hostname: `box${index}`, memory: '64M' })),
+  )
+  const results = await Promise.all(
+    boxes.map((each) =>
+      each.run('sh', [
+        '-c',
+        'hostname; echo x >> /tmp/f; cat /tmp/f; ls /proc | grep -c "^[0-9]"; readlink /proc/self/ns/net',
+      ]),
+    ),
+  )
   for (const [index, { stdout }] of results.entries()) assert.match(stdout, new RegExp(`^box${index}\nx\n[234]\nnet:`))
   assert.equal(new Set(results.map(({ stdout }) => stdout.split('\n')[3])).size, 20)
   assert.equal(new Set(boxes.map(({ id }) => id)).size, 20)
@@ -159,7 +196,11 @@ test('A67: twenty sandboxes at once, each with its own of everything', async () 
 
 test('close() ends commands that still run; afterwards there is nothing more to be had', async () => {
   const own = await Sandbox.create()
-  const running = [own.run('sleep', ['60']), own.run('sh', ['-c', 'trap "" TERM INT HUP; sleep 60; sleep 60']), own.run('yes')]
+  const running = [
+    own.run('sleep', ['60']),
+    own.run('sh', ['-c', 'trap "" TERM INT HUP; sleep 60; sleep 60']),
+    own.run('yes'),
+  ]
   await sleep(100)
   await own.close()
   for (const { signal } of await Promise.all(running)) assert.equal(signal, 'SIGKILL')
@@ -173,7 +214,7 @@ test('a sandbox whose first process is killed from outside: commands end, furthe
   const own = await Sandbox.create()
   const running = own.run('sleep', ['60'])
   await sleep(50)
-  process.kill(own.pid, 'SIGKILL')
+  process.kill(own.pid ?? assert.fail(), 'SIGKILL')
   const { signal, outcome } = await running
   assert.deepEqual([signal, outcome], ['SIGKILL', 'signaled'])
   await assert.rejects(own.run('true'))

@@ -39,7 +39,12 @@ function stateOf(directory: string): string {
   const visit = (path: string): string[] => {
     const { mtimeMs, size, mode } = statSync(path)
     const own = `${path} ${mtimeMs} ${size} ${mode}`
-    return [own, ...readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? visit(join(path, entry.name)) : [entry.name]))]
+    return [
+      own,
+      ...readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+        entry.isDirectory() ? visit(join(path, entry.name)) : [entry.name],
+      ),
+    ]
   }
   return visit(directory).join('\n')
 }
@@ -59,7 +64,10 @@ async function inside(script: string, user = '1000:1000'): Promise<string> {
 test('R07: a Debian root is the root: its own files, its own programs', needs, async () => {
   const version = readFileSync(join(rootfs, 'etc/debian_version'), 'utf8').trim()
   assert.equal(await inside('cat /etc/debian_version'), version)
-  assert.match(await inside('dpkg --version; apt-get --version; dpkg -l | wc -l'), /Debian 'dpkg'[\s\S]*apt \d+[\s\S]*\n\d+$/)
+  assert.match(
+    await inside('dpkg --version; apt-get --version; dpkg -l | wc -l'),
+    /Debian 'dpkg'[\s\S]*apt \d+[\s\S]*\n\d+$/,
+  )
   assert.equal(await inside('ls -d /usr/bin/npm /work /root/.ssh 2>/dev/null; true'), '')
 })
 
@@ -74,18 +82,33 @@ test('a Debian root’s users are kept, and the sandbox’s is added', needs, as
 test('a Debian root’s files belong to root inside, and cannot be written by it', needs, async () => {
   assert.equal(await inside('stat -c %u:%g /usr /etc/debian_version /var/lib/dpkg', '0:0'), '0:0\n0:0\n0:0')
   const tries = 'for f in /usr/x /var/x /etc/debian_version /var/lib/dpkg/status; do (echo x >> $f) 2>&1; done; true'
-  for (const line of (await inside(tries, '0:0')).split('\n')) assert.match(line, /Read-only file system|Permission denied/)
+  for (const line of (await inside(tries, '0:0')).split('\n'))
+    assert.match(line, /Read-only file system|Permission denied/)
 })
 
 test('a Debian root has the sandbox’s own /tmp, /home, /dev and /proc', needs, async () => {
-  assert.equal(await inside('touch /tmp/a ~/b /dev/shm/d && ls /tmp ~ /dev/shm | tr "\\n" " "'), '/dev/shm: d  /home/user: b  /tmp: a')
-  assert.equal(await inside('ls /dev | tr "\\n" " "'), 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero')
+  assert.equal(
+    await inside('touch /tmp/a ~/b /dev/shm/d && ls /tmp ~ /dev/shm | tr "\\n" " "'),
+    '/dev/shm: d  /home/user: b  /tmp: a',
+  )
+  assert.equal(
+    await inside('ls /dev | tr "\\n" " "'),
+    'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero',
+  )
   assert.ok(Number(await inside('ls /proc | grep -c "^[0-9]"')) < 7)
   assert.match(await inside('hostname; cat /etc/hostname'), /^(carrel-\d+)\n\1$/)
 })
 
 test('carrel run --rootfs: a shell in Debian', needs, () => {
-  const { stdout, status, stderr } = carrel(['run', '--rootfs', rootfs, '--', 'sh', '-c', '. /etc/os-release; echo $ID; perl -e "print 6*7"'])
+  const { stdout, status, stderr } = carrel([
+    'run',
+    '--rootfs',
+    rootfs,
+    '--',
+    'sh',
+    '-c',
+    '. /etc/os-release; echo $ID; perl -e "print 6*7"',
+  ])
   assert.deepEqual([stdout, status], ['debian\n42', 0], stderr)
 })
 
@@ -94,5 +117,6 @@ test('D-N13: nothing was written to the Debian root', needs, () => {
 })
 
 after(() => {
-  if (!needs.skip) for (const name of readdirSync(cache)) if (name !== 'root') rmSync(join(cache, name), { recursive: true })
+  if (!needs.skip)
+    for (const name of readdirSync(cache)) if (name !== 'root') rmSync(join(cache, name), { recursive: true })
 })

@@ -20,11 +20,27 @@ after(() => rmSync(folder, { recursive: true }))
 /** What an agent does beside its programs, with the arguments that it does it with. */
 const AGENTS_OWN: Readonly<Record<string, RegExp>> = {
   // Waiting for orders and answering them: agent/loop.c, input.c, output.c, memory.c.
-  ...{ ppoll: /./, recvmsg: /./, sendmsg: /./, restart_syscall: /./, getpid: /^/, getppid: /^/, mmap: /MAP_ANONYMOUS/, munmap: /./ },
+  ...{
+    ppoll: /./,
+    recvmsg: /./,
+    sendmsg: /./,
+    restart_syscall: /./,
+    getpid: /^/,
+    getppid: /^/,
+    mmap: /MAP_ANONYMOUS/,
+    munmap: /./,
+  },
   // What a clone is checked for, and where a new child puts its descriptors: child.c, descriptors.c.
   ...{ fcntl: /F_GETFD|F_DUPFD_CLOEXEC/, dup3: /O_CLOEXEC/, close_range: /./, close: /^\d+$/ },
   // Signals of a new child, and children that ended: signals.c.
-  ...{ rt_sigprocmask: /SIG_SETMASK|SIG_BLOCK/, rt_sigaction: /./, signalfd4: /./, prctl: /PR_SET_PDEATHSIG/, wait4: /WNOHANG/, read: /, \d{3,}$/ },
+  ...{
+    rt_sigprocmask: /SIG_SETMASK|SIG_BLOCK/,
+    rt_sigaction: /./,
+    signalfd4: /./,
+    prctl: /PR_SET_PDEATHSIG/,
+    wait4: /WNOHANG/,
+    read: /, \d{3,}$/,
+  },
 }
 
 interface Expected {
@@ -42,13 +58,24 @@ const expectedOf = (program: Program): readonly Expected[] =>
 function expected(line: string): Expected {
   const args = line.slice(line.indexOf('(') + 1, line.lastIndexOf(') ='))
   // Bytes with a NUL are a structure, which strace takes apart.
-  const texts = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text).filter((text) => !text.includes('\\0'))
+  const texts = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+    .map(([, text = '']) => text)
+    .filter((text) => !text.includes('\\0'))
   const bare = args.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/\/\*.*?\*\//g, '')
-  return { line, name: line.slice(0, line.indexOf('(')), words: bare.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b/g) ?? [], texts }
+  return {
+    line,
+    name: line.slice(0, line.indexOf('(')),
+    words: bare.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b/g) ?? [],
+    texts,
+  }
 }
 
 function agrees(wanted: Expected, { name, args }: Traced): boolean {
-  return name === wanted.name && wanted.words.every((word) => args.includes(word)) && wanted.texts.every((text) => args.includes(`"${text}`))
+  return (
+    name === wanted.name &&
+    wanted.words.every((word) => args.includes(word)) &&
+    wanted.texts.every((text) => args.includes(`"${text}`))
+  )
 }
 
 /** Goes through what a process did; what is not the plan's must be the agent's own. Returns the first disagreement. */
@@ -57,7 +84,8 @@ function compare(calls: readonly Traced[], plan: readonly Expected[]): string | 
   for (const call of calls) {
     const wanted = plan[next]
     if (wanted && agrees(wanted, call)) next++
-    else if (!AGENTS_OWN[call.name]?.test(call.args)) return `strace: ${call.name}(${call.args}) = ${call.result}\nplan:   ${wanted?.line ?? 'nothing more'}`
+    else if (!AGENTS_OWN[call.name]?.test(call.args))
+      return `strace: ${call.name}(${call.args}) = ${call.result}\nplan:   ${wanted?.line ?? 'nothing more'}`
   }
   const missing = plan[next]
   return missing && `the plan’s ${missing.line} was never made (${next} of ${plan.length} were)`
@@ -71,7 +99,7 @@ test('explainPlan() and strace agree on every call of every process', async () =
   const command = { path: '/bin/true', argv: ['true'], env: { A: 'b' }, workdir: '/', rlimits: plan.rlimits }
   const tracing = await trace(root.pid, join(folder, 'trace'))
   const box = await startContainer(root, plan, facts)
-  const init = box.pid
+  const init = box.pid ?? assert.fail()
   assert.equal((await (await box.enter({ command, stdio: 'null' })).exited).kind, 'exited')
   await box.close()
   const calls = await tracing.stop()
@@ -81,8 +109,18 @@ test('explainPlan() and strace agree on every call of every process', async () =
   const owners = plan.owners.flatMap((owner) => expectedOf(owner.program))
   const whole = [...owners, ...expectedOf(plan.host.program), ...expectedOf(plan.leave as Program)]
   assert.equal(compare(rootCalls, whole), undefined)
-  assert.equal(compare(calls.get(init) ?? [], [...expectedOf(plan.init), ...expectedOf(plan.name), ...expectedOf(plan.fork.program)]), undefined)
-  const executed = [...calls.values()].find((each) => each.some(({ name, args }) => name === 'execve' && args.includes('"/bin/true"'))) ?? []
+  assert.equal(
+    compare(calls.get(init) ?? [], [
+      ...expectedOf(plan.init),
+      ...expectedOf(plan.name),
+      ...expectedOf(plan.fork.program),
+    ]),
+    undefined,
+  )
+  const executed =
+    [...calls.values()].find((each) =>
+      each.some(({ name, args }) => name === 'execve' && args.includes('"/bin/true"')),
+    ) ?? []
   const at = executed.findIndex(({ name }) => name === 'execve')
   assert.equal(compare(executed.slice(0, at + 1), expectedOf(planCommand(plan, command))), undefined)
 })

@@ -46,7 +46,13 @@ function statusFields(text: string, names: readonly string[]): Record<string, st
 }
 
 const NO_PRIVILEGE = {
-  ...{ CapInh: '0'.repeat(16), CapPrm: '0'.repeat(16), CapEff: '0'.repeat(16), CapBnd: '0'.repeat(16), CapAmb: '0'.repeat(16) },
+  ...{
+    CapInh: '0'.repeat(16),
+    CapPrm: '0'.repeat(16),
+    CapEff: '0'.repeat(16),
+    CapBnd: '0'.repeat(16),
+    CapAmb: '0'.repeat(16),
+  },
   ...{ NoNewPrivs: '1', Seccomp: '2', Groups: '' },
 }
 
@@ -70,7 +76,10 @@ function hostPidOf(name: string): string {
   const group = (pid: string): string | undefined => tryRead(() => readlinkSync(`/proc/${pid}/ns/pid`))
   const inside = readlinkSync(`/proc/${box.pid}/ns/pid`)
   const found = readdirSync('/proc').filter(
-    (pid) => /^\d+$/.test(pid) && group(pid) === inside && tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8')) === `${name}\n`,
+    (pid) =>
+      /^\d+$/.test(pid) &&
+      group(pid) === inside &&
+      tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8')) === `${name}\n`,
   )
   assert.equal(found.length, 1, `${name}: ${found.join(' ')}`)
   return found[0] as string
@@ -88,7 +97,10 @@ test('X18: all eight namespaces are the sandbox’s own', async () => {
   const kinds = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
   const inside = lines(await shell(`cd /proc/self/ns && for n in ${kinds.join(' ')}; do readlink $n; done`))
   const host = kinds.map((kind) => readlinkSync(`/proc/self/ns/${kind}`))
-  assert.deepEqual(inside.map((link) => link.split(':')[0]), kinds)
+  assert.deepEqual(
+    inside.map((link) => link.split(':')[0]),
+    kinds,
+  )
   for (const [index, link] of inside.entries()) assert.notEqual(link, host[index], kinds[index])
 })
 
@@ -100,15 +112,19 @@ test('only own processes can be seen', async () => {
 })
 
 test('only lo exists, and it is up', async () => {
-  const names = lines(await shell('cat /proc/net/dev')).slice(2).map((line) => line.split(':')[0]?.trim())
+  const names = lines(await shell('cat /proc/net/dev'))
+    .slice(2)
+    .map((line) => line.split(':')[0]?.trim())
   assert.deepEqual(names, ['lo'])
-  const script = 'import socket\ns = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockname()); print("up")'
+  const script =
+    'import socket\ns = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockname()); print("up")'
   assert.equal((await box.run('/usr/bin/python3', ['-c', script])).stdout, 'up\n')
   assert.match((await shell('cat /proc/net/route')).trim(), /^Iface[^\n]*$/)
 })
 
 test('two sandboxes do not share a network, whoever made it', async () => {
-  const script = 'import socket, time\ns = socket.socket(socket.AF_UNIX); s.bind("\\0carrel"); s.listen(); print("bound", flush=True); time.sleep(60)'
+  const script =
+    'import socket, time\ns = socket.socket(socket.AF_UNIX); s.bind("\\0carrel"); s.listen(); print("bound", flush=True); time.sleep(60)'
   const boxes = await Promise.all([Sandbox.create(), Sandbox.create()])
   for (const each of [box, ...boxes]) {
     const command = await each.spawn('/usr/bin/python3', ['-c', script])
@@ -120,7 +136,11 @@ test('two sandboxes do not share a network, whoever made it', async () => {
 })
 
 test('R06: the host name is the sandbox’s, also in the files that tell it', async () => {
-  assert.deepEqual(lines(await shell('hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname')), ['room', 'room', 'room'])
+  assert.deepEqual(lines(await shell('hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname')), [
+    'room',
+    'room',
+    'room',
+  ])
   assert.match(await shell('cat /etc/hosts'), /^127\.0\.0\.1\tlocalhost room$/m)
   assert.notEqual(readFileSync('/proc/sys/kernel/hostname', 'utf8'), 'room\n')
 })
@@ -136,7 +156,10 @@ test('the id maps do not hold the host’s root, and its files belong to nobody'
 
 test('nothing of the host’s environment is there', async () => {
   const names = lines(await shell('env')).map((line) => line.split('=')[0])
-  assert.deepEqual(names.sort(), ['HOME', 'LANG', 'LOGNAME', 'PATH', 'PWD', 'USER', 'container'])
+  assert.deepEqual(
+    names.toSorted((a = '', b = '') => (a < b ? -1 : 1)),
+    ['HOME', 'LANG', 'LOGNAME', 'PATH', 'PWD', 'USER', 'container'],
+  )
 })
 
 /** Devices and own places; a trigger of /proc/pressure belongs to the descriptor that wrote it, proc(5). */
@@ -145,14 +168,42 @@ const MAY_BE_WRITTEN = new RegExp(
 )
 
 test('no file of the host can be written to, by the user or by the sandbox’s root', async () => {
-  const find = `find / -path '/proc/[0-9]*' -prune -o ! -type l -writable -printf '%D %p\\n' 2>/dev/null; true`
-  const writable = lines(await shell(find)).map((line) => line.replace(/^\d+ /, ''))
+  const find = (tests: string): string =>
+    `find / -path '/proc/[0-9]*' -prune -o ! -type l ${tests} -writable -print 2>/dev/null; true`
+  const writable = lines(await shell(find('')))
   assert.ok(writable.includes('/tmp'))
-  assert.deepEqual(writable.filter((path) => !MAY_BE_WRITTEN.test(path)), [])
+  assert.deepEqual(
+    writable.filter((path) => !MAY_BE_WRITTEN.test(path)),
+    [],
+  )
   await using asRoot = await Sandbox.create({ user: 0 })
-  const ofOwn = (await shell('stat -c %d /', {}, asRoot)).trim()
-  const others = lines(await shell(find, {}, asRoot)).filter((line) => !line.startsWith(`${ofOwn} `))
-  assert.deepEqual(others.map((line) => line.replace(/^\d+ /, '')).filter((path) => !/^\/dev\/pts$/.test(path) && !MAY_BE_WRITTEN.test(path)), [])
+  // Files in memory are the sandbox's own: the next test looks at those.
+  const others = lines(await shell(find('! -fstype tmpfs ! -fstype devpts'), {}, asRoot))
+  assert.deepEqual(
+    others.filter((path) => !MAY_BE_WRITTEN.test(path)),
+    [],
+  )
+})
+
+test('what one sandbox’s root writes, wherever it can, no other sandbox sees', async () => {
+  const boxes = [await Sandbox.create({ user: 0 }), await Sandbox.create({ user: 0 })]
+  const script =
+    'for d in $(find / -path /proc -prune -o -type d -writable -print 2>/dev/null); do touch $d/written-here && echo $d; done 2>/dev/null; true'
+  const made = lines(await shell(script, {}, boxes[0]))
+  assert.ok(made.includes('/tmp'))
+  await shell('for f in /etc/hosts /etc/passwd; do echo changed > $f; done', {}, boxes[0])
+  const later = await Sandbox.create({ user: 0 })
+  for (const each of [boxes[1], later]) {
+    assert.equal(
+      await shell(
+        'find / -path /proc -prune -o -name written-here -print 2>/dev/null; grep -l changed /etc/hosts /etc/passwd; true',
+        {},
+        each,
+      ),
+      '',
+    )
+  }
+  await Promise.all([...boxes, later].map((each) => each.close()))
 })
 
 test('X10, A60: every mount of the host’s is read-only, nosuid and nodev', async () => {
@@ -160,7 +211,11 @@ test('X10, A60: every mount of the host’s is read-only, nosuid and nodev', asy
   const shown = mounts.filter(([, , , , target = '']) => /^\/(usr|etc)(\/|$)/.test(target))
   assert.ok(shown.length > 1)
   for (const [, , , , target, flags = ''] of shown) {
-    assert.deepEqual(['ro', 'nosuid', 'nodev'].filter((flag) => !flags.split(',').includes(flag)), [], target)
+    assert.deepEqual(
+      ['ro', 'nosuid', 'nodev'].filter((flag) => !flags.split(',').includes(flag)),
+      [],
+      target,
+    )
   }
 })
 
@@ -177,7 +232,10 @@ test('X08: the old root is gone, and there is no way up', async () => {
   assert.deepEqual(lines(await shell('ls -a / | sort; stat -c %i / /.. /../..')).slice(0, 2), ['.', '..'])
   const [root, up, further] = lines(await shell('stat -c %i / /.. /../..'))
   assert.deepEqual([up, further], [root, root])
-  assert.equal(tryRead(() => readlinkSync(`/proc/${box.pid}/root`)), '/')
+  assert.equal(
+    tryRead(() => readlinkSync(`/proc/${box.pid}/root`)),
+    '/',
+  )
 })
 
 /** What probe.c tries, and the errno that it must meet. */
@@ -186,48 +244,96 @@ const REFUSED: Readonly<Record<string, number>> = {
   ...{ 'unshare-user': EPERM, 'unshare-mount': EPERM, 'clone-user': EPERM, setns: EPERM },
   ...{ keyctl: EPERM, add_key: EPERM, bpf: EPERM, io_uring_setup: EPERM, perf_event_open: EPERM, userfaultfd: EPERM },
   ...{ open_by_handle_at: EPERM, sethostname: EPERM, mknod: EPERM, 'packet-socket': EAFNOSUPPORT, 'raw-socket': EPERM },
-  ...{ 'create-file': 0, 'setuid-bit': EPERM, 'setgid-bit': EPERM, 'chown-root': EPERM, 'setuid-root': EPERM, setgroups: EPERM },
-  ...{ 'ptrace-init': EPERM, 'ptrace-seize-init': EPERM, 'kill-init': EPERM, 'signal-init': EPERM, 'read-init-memory': EPERM },
-  ...{ 'init-fd': EACCES, 'init-root': EACCES, 'init-cwd': EACCES, 'init-exe': EACCES, 'init-environ': EACCES, 'init-mem': EACCES },
+  ...{
+    'create-file': 0,
+    'setuid-bit': EPERM,
+    'setgid-bit': EPERM,
+    'chown-root': EPERM,
+    'setuid-root': EPERM,
+    setgroups: EPERM,
+  },
+  ...{
+    'ptrace-init': EPERM,
+    'ptrace-seize-init': EPERM,
+    'kill-init': EPERM,
+    'signal-init': EPERM,
+    'read-init-memory': EPERM,
+  },
+  ...{
+    'init-fd': EACCES,
+    'init-root': EACCES,
+    'init-cwd': EACCES,
+    'init-exe': EACCES,
+    'init-environ': EACCES,
+    'init-mem': EACCES,
+  },
   ...{ 'init-map_files': EACCES, 'init-ns': EACCES, 'init-setgroups': EACCES },
   ...{ TIOCSTI: EPERM, TIOCLINUX: EPERM, 'abstract-socket': ECONNREFUSED },
 }
 
 const parseProbe = (text: string): Record<string, number> =>
-  Object.fromEntries(lines(text).map((line) => [line.split(' ')[0], Number(line.split(' ')[1])]))
+  Object.fromEntries(
+    lines(text)
+      .map((line) => line.split(' '))
+      .map(([name = '', errno]) => [name, Number(errno)] as const),
+  )
 
 test('X14, X16, X17: every call that reaches beyond the sandbox or its first process is refused', async () => {
   assert.deepEqual(parseProbe(await shell(`/probe ${SOCKET}`)), REFUSED)
 })
 
 /** What only the filter refuses: file modes are no one else's matter, and a user namespace of its own may have mounts of its own. */
-const FILTER_ONLY = new Set(['unshare-mount', 'unshare-user', 'clone-user', 'keyctl', 'add_key', 'io_uring_setup', 'userfaultfd', 'setuid-bit', 'setgid-bit'])
+const FILTER_ONLY = new Set([
+  'unshare-mount',
+  'unshare-user',
+  'clone-user',
+  'keyctl',
+  'add_key',
+  'io_uring_setup',
+  'userfaultfd',
+  'setuid-bit',
+  'setgid-bit',
+])
 
 test('without the filter, namespaces, capabilities and the first process’s own defence still refuse', async () => {
   await using open = await Sandbox.create({ seccomp: 'unconfined', binds: [`${join(folder, 'probe')}:/probe:ro`] })
   const results = parseProbe(await shell(`/probe ${SOCKET}`, {}, open))
-  const passed = Object.keys(results).filter((name) => results[name] === 0 && name !== 'create-file' && !FILTER_ONLY.has(name))
+  const passed = Object.keys(results).filter(
+    (name) => results[name] === 0 && name !== 'create-file' && !FILTER_ONLY.has(name),
+  )
   assert.deepEqual(passed, [])
 })
 
 test('X16: paths of /proc that tell about the host are covered by the null device or by nothing', async () => {
-  for (const path of ['interrupts', 'kcore', 'keys', 'timer_list', 'sched_debug'].filter((name) => tryRead(() => lstatSync(`/proc/${name}`)))) {
-    assert.equal((await shell(`stat -c '%F %t:%T' /proc/${path}; cat /proc/${path}`)).trim(), 'character special file 1:3', path)
+  for (const path of ['interrupts', 'kcore', 'keys', 'timer_list', 'sched_debug'].filter((name) =>
+    tryRead(() => lstatSync(`/proc/${name}`)),
+  )) {
+    assert.equal(
+      (await shell(`stat -c '%F %t:%T' /proc/${path}; cat /proc/${path}`)).trim(),
+      'character special file 1:3',
+      path,
+    )
   }
   if (tryRead(() => lstatSync('/proc/acpi'))) assert.equal(await shell('ls -A /proc/acpi'), '')
 })
 
 test('X16, D-L06: paths of /proc that change the kernel are read-only', async () => {
-  const script = 'for f in sys/vm/drop_caches sys/kernel/core_pattern irq/default_smp_affinity; do (: > /proc/$f) 2>&1; done; true'
+  const script =
+    'for f in sys/vm/drop_caches sys/kernel/core_pattern irq/default_smp_affinity; do (: > /proc/$f) 2>&1; done; true'
   const said = lines(await shell(script, {}, box))
   assert.equal(said.length, 3)
   for (const line of said) assert.match(line, /Read-only file system|Permission denied/)
-  await using asRoot = await Sandbox.create({ user: 0, capabilities: ['CAP_SYS_ADMIN', 'CAP_DAC_OVERRIDE', 'CAP_NET_ADMIN'] })
+  await using asRoot = await Sandbox.create({
+    user: 0,
+    capabilities: ['CAP_SYS_ADMIN', 'CAP_DAC_OVERRIDE', 'CAP_NET_ADMIN'],
+  })
   for (const line of lines(await shell(script, {}, asRoot))) assert.match(line, /Read-only file system/)
 })
 
 test('X11, D-L18: no descriptor of the host’s reaches a command', async () => {
-  const links = lines(await shell('ls -l /proc/self/fd')).flatMap((line) => /(\d+) -> (.*)$/.exec(line)?.slice(1).join(' ') ?? [])
+  const links = lines(await shell('ls -l /proc/self/fd')).flatMap(
+    (line) => /(\d+) -> (.*)$/.exec(line)?.slice(1).join(' ') ?? [],
+  )
   const open = links.filter((link) => !/^\d+ \/proc\/\d+\/fd$/.test(link)).map((link) => link.replace(/\[\d+\]/, '[]'))
   assert.deepEqual(open, ['0 /dev/null', '1 pipe:[]', '2 pipe:[]'])
 })

@@ -28,12 +28,15 @@ async function begin(): Promise<ChildProcess> {
 }
 
 /** Pids with the time they began at: a pid may be used again. */
-const birthsOf = (pids: readonly number[]): ReadonlyMap<number, string> => new Map(pids.map((pid) => [pid, birthOf(pid)]))
+const birthsOf = (pids: readonly number[]): ReadonlyMap<number, string> =>
+  new Map(pids.map((pid) => [pid, birthOf(pid)]))
 
 /** When a process began; nothing when it is gone, or has ended and only the host's first process has yet to take note. */
 function birthOf(pid: number): string {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
     return fields[0] === 'Z' && fields[1] === '1' ? '' : (fields[19] ?? '')
   } catch {
     return ''
@@ -67,7 +70,9 @@ test('SIGKILL of Node at random moments of a start leaves no process, no group, 
     ]
     while (left().length > 0 && performance.now() - killed < 500) await sleep(5)
     assert.deepEqual(left(), [], `killed after ${delayMs} ms`)
-    context.diagnostic(`killed after ${delayMs.toFixed(1)} ms with ${births.size} processes: clean after ${(performance.now() - killed).toFixed(0)} ms`)
+    context.diagnostic(
+      `killed after ${delayMs.toFixed(1)} ms with ${births.size} processes: clean after ${(performance.now() - killed).toFixed(0)} ms`,
+    )
   }
   assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts)
   assert.ok(existsSync(folder))

@@ -24,6 +24,16 @@ export function holdings(pid = process.pid): Holdings {
   }
 }
 
+/** What the process holds once what it makes in the background (the next sandbox's network) has come to rest. */
+export async function settled(): Promise<Holdings> {
+  for (let before = holdings(); ;) {
+    await sleep(100)
+    const now = holdings()
+    if (compare(before, now).length === 0) return now
+    before = now
+  }
+}
+
 /** Waits until the holdings are those of before, at most `withinMs`; fails with what is left, and what is gone. */
 export async function assertNothingLeft(before: Holdings, pid = process.pid, withinMs = 500): Promise<void> {
   const deadline = performance.now() + withinMs
@@ -69,7 +79,9 @@ export function groupsOf(pid: number): readonly string[] {
 
 /** PIDs of all processes below `pid`, from the parents that every process names. */
 export function descendants(pid: number): readonly number[] {
-  const parents = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), parentOf(Number(name))] as const)
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [Number(name), parentOf(Number(name))] as const)
   const found: number[] = []
   const visit = (parent: number): void => {
     for (const [child, of] of parents) {

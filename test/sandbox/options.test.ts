@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -33,7 +43,8 @@ test('A62, D-A24: env is over the defaults, the command’s over the sandbox’s
   const options = { env: { ONE: '1', LANG: 'C', TWO: '2' } }
   const text = await inside(options, 'env', { env: { TWO: 'two', EMPTY: '' } })
   const lines = text.split('\n')
-  for (const line of ['ONE=1', 'LANG=C', 'TWO=two', 'EMPTY=']) assert.equal(lines.filter((each) => each === line).length, 1, line)
+  for (const line of ['ONE=1', 'LANG=C', 'TWO=two', 'EMPTY='])
+    assert.equal(lines.filter((each) => each === line).length, 1, line)
   const names = lines.map((line) => line.split('=')[0])
   assert.equal(new Set(names).size, names.length)
   assert.equal(await inside(options, 'python3 -c "import os; print(os.environ[\'LANG\'])"'), 'C')
@@ -43,18 +54,28 @@ test('workdir and cwd say where a command starts, as its user', async () => {
   assert.equal(await inside({ workdir: '/tmp' }, 'pwd'), '/tmp')
   assert.equal(await inside({ workdir: '/tmp' }, 'pwd', { cwd: '/usr' }), '/usr')
   await using box = await Sandbox.create()
-  await assert.rejects(box.run('true', [], { cwd: '/missing' }), { name: 'SyscallError', call: 'chdir', errno: 'ENOENT' })
+  await assert.rejects(box.run('true', [], { cwd: '/missing' }), {
+    name: 'SyscallError',
+    call: 'chdir',
+    errno: 'ENOENT',
+  })
 })
 
 test('A63: user is who the command is, with a line in passwd and group, and without groups', async () => {
-  assert.equal(await inside({ user: '1234:99' }, 'id; whoami; echo ~'), 'uid=1234(user) gid=99(user) groups=99(user)\nuser\n/home/user')
+  assert.equal(
+    await inside({ user: '1234:99' }, 'id; whoami; echo ~'),
+    'uid=1234(user) gid=99(user) groups=99(user)\nuser\n/home/user',
+  )
   assert.equal(await inside({ user: 0 }, 'id; stat -c %U /etc/passwd'), 'uid=0(root) gid=0(root) groups=0(root)\nroot')
   assert.equal(await inside({ user: { uid: 5 } }, 'id -u; id -g; touch ~/f && stat -c %u:%g ~/f'), '5\n5\n5:5')
 })
 
 test('A63: files of /etc are generated, can be replaced and added', async () => {
   const etc = { passwd: 'me:x:1000:1000::/tmp:/bin/sh\n', 'my.conf': 'x=1\n', bytes: Uint8Array.of(1, 2) }
-  assert.equal(await inside({ etc }, 'whoami; cat /etc/my.conf; wc -c < /etc/bytes; getent group user'), 'me\nx=1\n2\nuser:x:1000:')
+  assert.equal(
+    await inside({ etc }, 'whoami; cat /etc/my.conf; wc -c < /etc/bytes; getent group user'),
+    'me\nx=1\n2\nuser:x:1000:',
+  )
 })
 
 test('A64: the sandbox’s /etc can be written by its root alone, and never the host’s', async () => {
@@ -68,7 +89,10 @@ test('A64: the sandbox’s /etc can be written by its root alone, and never the 
 
 test('binds: a directory can be written, and what is written belongs to the directory’s owner on the host', async () => {
   const path = source('owned')
-  const text = await inside({ binds: [`${path}:/data`] }, 'stat -c %u:%g /data /data/old; echo new > /data/new; mkdir /data/d; cat /data/old')
+  const text = await inside(
+    { binds: [`${path}:/data`] },
+    'stat -c %u:%g /data /data/old; echo new > /data/new; mkdir /data/d; cat /data/old',
+  )
   assert.equal(text, '1000:1000\n1000:1000\nold')
   for (const name of ['new', 'd']) {
     const { uid, gid } = statSync(join(path, name))
@@ -94,7 +118,10 @@ test('A60, D-L08: a read-only bind gives EROFS, also below it, and its flags can
 test('binds: a file, a nested target and a target that is the source’s own path', async () => {
   const path = source('several')
   const options = { binds: [`${join(path, 'old')}:/etc/one.conf:ro`, `${path}:/opt/a/b/c`, path] }
-  assert.equal(await inside(options, `cat /etc/one.conf /opt/a/b/c/old ${path}/old; ls ${folder}`), 'old\nold\nold\nseveral')
+  assert.equal(
+    await inside(options, `cat /etc/one.conf /opt/a/b/c/old ${path}/old; ls ${folder}`),
+    'old\nold\nold\nseveral',
+  )
 })
 
 test('binds: a bind inside another one lies over it', async () => {
@@ -139,19 +166,29 @@ test('net: none reaches nothing, host reaches the host’s loopback', async () =
 })
 
 test('A66: rlimits are those of the command', async () => {
-  assert.equal(await inside({ rlimits: { RLIMIT_NOFILE: 77, RLIMIT_FSIZE: { soft: 0, hard: 4096 } } }, 'ulimit -Sn; ulimit -Hn; ulimit -Sf; ulimit -c'), '77\n77\n0\n0')
+  assert.equal(
+    await inside(
+      { rlimits: { RLIMIT_NOFILE: 77, RLIMIT_FSIZE: { soft: 0, hard: 4096 } } },
+      'ulimit -Sn; ulimit -Hn; ulimit -Sf; ulimit -c',
+    ),
+    '77\n77\n0\n0',
+  )
 })
 
 test('X13: capabilities are kept in all five sets, as far as asked for and no further', async () => {
   const bits = (1n << 0n) | (1n << 12n)
   const mask = bits.toString(16).padStart(16, '0')
-  const text = await inside({ capabilities: ['CAP_CHOWN', 'net_admin'] }, 'grep ^Cap /proc/self/status; touch ~/f && chown 7:7 ~/f && stat -c %u ~/f')
+  const text = await inside(
+    { capabilities: ['CAP_CHOWN', 'net_admin'] },
+    'grep ^Cap /proc/self/status; touch ~/f && chown 7:7 ~/f && stat -c %u ~/f',
+  )
   assert.equal(text, `${['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((set) => `Cap${set}:\t${mask}`).join('\n')}\n7`)
   assert.match(await inside({ user: 0 }, 'grep ^CapEff /proc/self/status'), /\t0{16}$/)
 })
 
 test('tmp: the sandbox’s own files take no more than this together', async () => {
-  const fill = 'head -c 3M /dev/zero > /tmp/a && ! head -c 3M /dev/zero > ~/b; stat -c %s /tmp/a; rm /tmp/a; echo x > /tmp/c && cat /tmp/c'
+  const fill =
+    'head -c 3M /dev/zero > /tmp/a && ! head -c 3M /dev/zero > ~/b; stat -c %s /tmp/a; rm /tmp/a; echo x > /tmp/c && cat /tmp/c'
   assert.equal(await inside({ tmp: '4M' }, `(${fill}) 2>/dev/null`), `${3 * 2 ** 20}\nx`)
 })
 
@@ -203,8 +240,12 @@ const REFUSED: readonly (readonly [SandboxOptions, string])[] = [
 test('Sandbox.create() refuses what cannot be meant, and names the field', async () => {
   const wrong: string[] = []
   for (const [options, field] of REFUSED) {
-    const error: unknown = await Sandbox.create(options).then((box) => box.close(), (caught: unknown) => caught)
-    const named = error instanceof InvalidInputError ? error.field : String(error ?? 'was accepted')
+    const error = await Sandbox.create(options).then(
+      (box) => box.close(),
+      (caught: unknown) => caught,
+    )
+    const named =
+      error instanceof InvalidInputError ? error.field : `${error instanceof Error ? error.message : 'was accepted'}`
     if (named !== field) wrong.push(`${JSON.stringify(options)}: ${named}, not ${field}`)
   }
   assert.deepEqual(wrong, [])

@@ -98,13 +98,13 @@ test('startContainer() undoes a start that fails at any step that names the sand
 })
 
 test('startContainer() undoes a start whose first process is made by a cradle', async () => {
-  const cradle = await Cradle.start(root, parseOptions(OPTIONS), facts)
+  const cradle = await Cradle.start(root, parseOptions({}), facts)
   const { agent } = cradle
   const idle = holdings()
   try {
-    const { steps } = newPlan().host.program
+    const { steps } = planSandbox(parseOptions({}), facts, cradle.facts).host.program
     for (let index = 0; index < steps.length; index += 3) {
-      const plan = planSandbox(parseOptions(OPTIONS), facts, cradle.facts)
+      const plan = planSandbox(parseOptions({}), facts, cradle.facts)
       const maker = { agent, used: () => {} }
       const broken = { ...plan, host: failingHost(plan.host, index) }
       const error: unknown = await startContainer(root, broken, facts, { maker }).catch((caught: unknown) => caught)
@@ -171,7 +171,9 @@ test('Container.enter() undoes a command that fails at any step, and the sandbox
   const box = await startContainer(root, plan, facts)
   const command = { path: '/bin/true', argv: ['true'], env: {}, workdir: '/', rlimits: plan.rlimits }
   const enter = (): Promise<Process> => box.enter({ command, stdio: 'null', timeoutMs: 5000 })
-  await (await enter()).exited
+  await (
+    await enter()
+  ).exited
   const idle = holdings()
   for (const part of [plan.fork.program, planCommand(plan, command)]) {
     for (const index of part.steps.keys()) {

@@ -10,8 +10,15 @@ export interface Traced {
 }
 
 /** Traces a process and all that it makes from now on; `stop` gives the calls of each process, in the order in which they ended. */
-export async function trace(pid: number, file: string): Promise<{ stop(): Promise<ReadonlyMap<number, readonly Traced[]>> }> {
-  const strace = spawn('strace', ['-f', '-s', '4096', '-v', '-a', '1', '-e', 'signal=none', '-o', file, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
+export async function trace(
+  pid: number,
+  file: string,
+): Promise<{ stop(): Promise<ReadonlyMap<number, readonly Traced[]>> }> {
+  const strace = spawn(
+    'strace',
+    ['-f', '-s', '4096', '-v', '-a', '1', '-e', 'signal=none', '-o', file, '-p', String(pid)],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
   // It says that it has attached.
   await once(strace.stderr, 'data')
   return {
