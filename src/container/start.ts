@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { SyscallError } from '../base/errors.ts'
+import { SyscallError, UnsupportedError } from '../base/errors.ts'
 import type { IdRow } from '../features/users/id-map.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { CallOptions } from '../linux/call-options.ts'
@@ -122,14 +122,27 @@ async function bear(
   return result
 }
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
 
 /** newuidmap(1) and newgidmap(1) are set-uid root: they check the ranges against /etc/subuid and write maps that we may not. */
 async function writeMapsByHelper(pid: number, plan: SandboxPlan, facts: HostFacts): Promise<void> {
-  const words = (rows: readonly IdRow[]) =>
-    rows.flatMap(({ inside, outside, count }) => [inside, outside, count]).map(String)
-  await run(facts.subordinate.newuidmap as string, [String(pid), ...words(plan.map.uids)])
-  await run(facts.subordinate.newgidmap as string, [String(pid), ...words(plan.map.gids)])
+  await writeMap(facts.subordinate.newuidmap as string, pid, plan.map.uids)
+  await writeMap(facts.subordinate.newgidmap as string, pid, plan.map.gids)
+}
+
+/** @throws UnsupportedError with what the helper says */
+async function writeMap(helper: string, pid: number, rows: readonly IdRow[]): Promise<void> {
+  const numbers = rows.flatMap(({ inside, outside, count }) => [inside, outside, count])
+  try {
+    await execute(helper, [String(pid), ...numbers.map(String)])
+  } catch (error) {
+    const { stderr } = error as { stderr?: string }
+    throw new UnsupportedError(`Subordinate ids cannot be used: ${stderr?.trim() || String(error)}`, {
+      fact: 'subordinate ids',
+      remedy: 'give this user, by its name in /etc/passwd, the same range in /etc/subuid and /etc/subgid, or remove both',
+      cause: error,
+    })
+  }
 }
 
 /** A promise whose failure is looked at later. */

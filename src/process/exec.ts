@@ -94,7 +94,8 @@ class Terminal extends ReadStream {
   /** EIO is how the master of a terminal says that the last slave end was closed: the end of the output, not a failure of it. */
   override destroy(error?: NodeJS.ErrnoException): this {
     if (error?.code !== 'EIO') return super.destroy(error)
-    if (this.#over) return this
+    // Met by a write: what the program wrote before its end is still to be read, and that side meets its own.
+    if (this.#over || error.syscall === 'write') return this
     this.#over = true
     this.once('end', () => super.destroy())
     this.push(null)

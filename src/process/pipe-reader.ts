@@ -12,6 +12,8 @@ const AHEAD = 256 * 1024
 export class PipeReader extends Readable {
   readonly #addon: Addon
   readonly #watch: Channel
+  /** Bytes that came out of the pipe so far */
+  bytesRead = 0
 
   /** @param fd belongs to the stream from now on */
   constructor(fd: number) {
@@ -28,6 +30,7 @@ export class PipeReader extends Readable {
   }
 
   #take(bytes: Uint8Array | null): void {
+    this.bytesRead += bytes?.length ?? 0
     if (!this.push(bytes) || bytes === null) this.#addon.pause(this.#watch)
   }
 

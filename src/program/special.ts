@@ -106,8 +106,7 @@ export function descriptorsStep(p: ProgramBuilder, moves: readonly DescriptorMov
   const label = (source: Ref<Fd> | number) => (typeof source === 'number' ? String(source) : source.label)
   const also = [
     ...moves.map(([source], i) => `fcntl(${label(source)}, F_DUPFD_CLOEXEC, ${base}) = d${i}`),
-    ...moves.map(([, target], i) => `dup3(d${i}, ${target}, 0) = ${target}`),
-    ...moves.map((_, i) => `close(d${i}) = 0`),
+    ...moves.flatMap(([, target], i) => [`dup3(d${i}, ${target}, 0) = ${target}`, `close(d${i}) = 0`]),
   ]
   p.addSpecial(SPECIALS.DESCRIPTORS, call, [], also)
 }

@@ -15,6 +15,7 @@ export async function drained(
   ended: Promise<void>,
   isHeld: () => boolean = () => false,
 ): Promise<void> {
+  if (stream.readableEnded) return
   const state = { over: false }
   const done = ended.then(() => void (state.over = true))
   const deadline = performance.now() + LONGEST_MS

@@ -191,7 +191,7 @@ test('what one sandbox’s root writes, wherever it can, no other sandbox sees',
     'for d in $(find / -path /proc -prune -o -type d -writable -print 2>/dev/null); do touch $d/written-here && echo $d; done 2>/dev/null; true'
   const made = lines(await shell(script, {}, boxes[0]))
   assert.ok(made.includes('/tmp'))
-  await shell('for f in /etc/hosts /etc/passwd; do echo changed > $f; done', {}, boxes[0])
+  await shell('for f in /etc/hosts /etc/passwd; do (echo changed > $f) 2>/dev/null; done; true', {}, boxes[0])
   const later = await Sandbox.create({ user: 0 })
   for (const each of [boxes[1], later]) {
     assert.equal(
