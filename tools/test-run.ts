@@ -30,7 +30,7 @@ export interface TestCounts {
 }
 
 // For a file as a whole: it must outlast the fuzz test, and still end a hung one well within CI's time.
-const FILE_TIMEOUT_MS = 900_000
+const FILE_TIMEOUT_MS = 240_000
 
 /** Runs files one after the other, each in a process of its own, and shows the spec reporter's output as it comes. */
 export function runSystemTests(files: readonly string[]): Promise<TestRun> {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { isatty } from 'node:tty'
 import type { Command } from '../sandbox/command.ts'
 import type { RunResult } from '../sandbox/result.ts'
@@ -49,10 +49,7 @@ function connectTerminal(running: Command): () => Promise<void> {
   process.once('exit', onExit)
   const resize = () => running.resize(windowSize())
   process.on('SIGWINCH', resize)
-  const master = running.stdin
-  if (master) stdin.pipe(master, { end: false })
-  // Closing the master would hang up on the command: a terminal says the end of its input by a character (VEOF, termios(3)).
-  if (master) stdin.once('end', () => master.write('\u0004'))
+  if (running.stdin) typeInto(running.stdin)
   const finish = copy(running.stdout, stdout)
   return async () => {
     await finish()
@@ -62,6 +59,18 @@ function connectTerminal(running: Command): () => Promise<void> {
     stdin.destroy()
     onExit()
   }
+}
+
+/**
+ * What comes in is typed into the command's terminal. Closing the master at its end would hang up on the command: a terminal tells
+ * the end of input by a character (VEOF, termios(3)), which after half a line only hands that over, and must come again.
+ */
+function typeInto(master: Writable): void {
+  const { stdin } = process
+  let isLineOpen = false
+  stdin.on('data', (chunk: Uint8Array) => (isLineOpen = chunk.at(-1) !== 0x0a))
+  stdin.pipe(master, { end: false })
+  stdin.once('end', () => master.write(isLineOpen ? '\u0004\u0004' : '\u0004'))
 }
 
 function connectPipes(running: Command): () => Promise<void> {

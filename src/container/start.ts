@@ -139,7 +139,8 @@ async function writeMap(helper: string, pid: number, rows: readonly IdRow[]): Pr
     const { stderr } = error as { stderr?: string }
     throw new UnsupportedError(`Subordinate ids cannot be used: ${stderr?.trim() || String(error)}`, {
       fact: 'subordinate ids',
-      remedy: 'give this user, by its name in /etc/passwd, the same range in /etc/subuid and /etc/subgid, or remove both',
+      remedy:
+        'give this user, by its name in /etc/passwd, the same range in /etc/subuid and /etc/subgid, or remove both',
       cause: error,
     })
   }

@@ -15,7 +15,7 @@ const pathOf = ({ name }: Case): string => join(import.meta.dirname, `${name}.md
 function documentOf(each: Case): string {
   const { title, host, options, command } = each
   const words = JSON.stringify({ options, command })
-  return `# ${title}\n\nHost: \`${host}\` of \`test/host/recorded-hosts.ts\`. Written by \`${UPDATE}\`.\n\n\`\`\`json\n${words}\n\`\`\`\n\n\`\`\`strace\n${planText(each)}\n\`\`\`\n`
+  return `# ${title}\n\nHost: \`${host}\` of \`test/host/recorded-hosts.ts\`. Written by \`${UPDATE}\`.\n\n\`\`\`text\n${words}\n\`\`\`\n\n\`\`\`strace\n${planText(each)}\n\`\`\`\n`
 }
 
 /** The first lines that differ, with those before them. */

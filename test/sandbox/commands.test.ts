@@ -138,7 +138,7 @@ test('spawn() passes the kernel’s back-pressure on: a writer waits until it is
 test('spawn() with a terminal: one stream, a size that can be changed, no echo of the host’s', async () => {
   await using command = await box.spawn(
     'bash',
-    ['-c', 'stty size; tty; trap "stty size; exit 3" WINCH; while :; do sleep 0.02; done'],
+    ['-c', 'trap "stty size; exit 3" WINCH; stty size; tty; while :; do sleep 0.02; done'],
     { stdio: 'pty', size: { columns: 90, rows: 33 } },
   )
   assert.ok(command.stdout)
