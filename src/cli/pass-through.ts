@@ -50,7 +50,7 @@ function connectTerminal(running: Command): () => Promise<void> {
   const resize = () => running.resize(windowSize())
   process.on('SIGWINCH', resize)
   if (running.stdin) typeInto(running.stdin)
-  const finish = copy(running.stdout, stdout)
+  const finish = copy(running.stdout, () => stdout)
   return async () => {
     await finish()
     process.off('SIGWINCH', resize)
@@ -75,16 +75,20 @@ function typeInto(master: Writable): void {
 
 function connectPipes(running: Command): () => Promise<void> {
   if (running.stdin) process.stdin.pipe(running.stdin)
-  const finish = [copy(running.stdout, process.stdout), copy(running.stderr, process.stderr)]
+  const finish = [copy(running.stdout, () => process.stdout), copy(running.stderr, () => process.stderr)]
   return async () => {
     await Promise.all(finish.map((each) => each()))
     if (running.stdin) process.stdin.destroy()
   }
 }
 
-/** Copies a stream; what is given back waits for its end, but not for what a command left behind to hold it open. */
-function copy(from: Readable | null, to: NodeJS.WritableStream): () => Promise<void> {
+/**
+ * Copies a stream; what is given back waits for its end, but not for what a command left behind to hold it open. A stream of
+ * this process is only looked at when it is needed: Node makes a pipe nonblocking as soon as it is, for the command too.
+ */
+function copy(from: Readable | null, own: () => NodeJS.WritableStream): () => Promise<void> {
   if (!from) return () => Promise.resolve()
+  const to = own()
   from.pipe(to, { end: false })
   const ended = new Promise<void>((resolve) => {
     from.once('end', resolve).once('close', resolve).once('error', resolve)

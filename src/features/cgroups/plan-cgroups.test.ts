@@ -159,7 +159,7 @@ test('planCgroups() says what is missing where a host has no such controller, no
   assert.deepEqual(listing(uncounted).slice(0, 2), ['mkdir /m/box', 'echo 8192 > /m/box/memory.limit_in_bytes'])
   assert.deepEqual(
     uncounted.notApplied.map(({ limit }) => limit),
-    ['memorySwapBytes', 'oomGroup'],
+    ['memorySwap', 'oomGroup'],
   )
 })
 
