@@ -153,7 +153,8 @@ static void on_poll(uv_handle *handle, int status, int events) {
   napi_env env = channel->instance->env;
   if (status < 0) {
     /* The other end closed with bytes of ours unread: what it had sent before is still there, and comes before the end. */
-    while (!channel->closed && read_once(channel)) {}
+    while (!channel->closed && read_once(channel)) {
+    }
     if (channel->closed || (channel->events & UV_READABLE) == 0) return;
     poll_again(channel, 0);
     call_data(channel, -1, NULL, 0, -status);

@@ -120,6 +120,8 @@ async function bundleCommand(file) {
     target: 'node20',
     format: 'esm',
     logLevel: 'warning',
+    minifyWhitespace: true,
+    minifySyntax: true,
     // commander is CommonJS and asks for node: modules by require.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
