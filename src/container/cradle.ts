@@ -13,9 +13,9 @@ export interface Maker {
 
 /**
  * A child of the root agent whose children are born with most of what a sandbox needs. It stands in a root file system without any
- * of the host's but its system directories, read-only, which it made once and its children share; and in a network namespace
- * that nobody else uses, which it leaves to each child and replaces while that one is busy. Both belong to the host's user
- * namespace, so no sandbox can change them.
+ * of the host's but its system directories, read-only, which it made once and its children share; and, unless they use the host's,
+ * in a network namespace that nobody else uses, which it leaves to each child and replaces while that one is busy. Both belong to
+ * the host's user namespace, so no sandbox can change them.
  */
 export class Cradle implements Maker {
   readonly agent: Agent
@@ -79,7 +79,7 @@ export class Cradle implements Maker {
   }
 
   async #renew(): Promise<void> {
-    await this.agent.run(this.#plan.network)
+    if (this.#plan.network) await this.agent.run(this.#plan.network)
     this.#fresh = true
   }
 }

@@ -1,6 +1,7 @@
 import { CONTROLLER_OF } from '../features/cgroups/limits.ts'
 import { freshNetworkSteps, mayInheritNetwork } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
+import type { Arch } from '../linux/arch.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
 import { type Program, program } from '../program/builder.ts'
 import type { HostDirectories } from './host-program.ts'
@@ -18,8 +19,8 @@ export interface CradlePlan {
   /** Run once; the references are descriptors of `directories`, in this order */
   readonly base: { readonly program: Program; readonly opened: readonly Ref<Fd>[] }
   readonly directories: readonly string[]
-  /** Run after each birth, and once before the first */
-  readonly network: Program
+  /** Run after each birth, and once before the first; null: sandboxes use the host's network, which the cradle is in */
+  readonly network: Program | null
 }
 
 /** The parents of the groups of a sandbox are all that a cradle needs of the host. */
@@ -30,9 +31,17 @@ export function planCradle(settings: Settings, facts: HostFacts): CradlePlan {
     (path) => path !== undefined,
   )
   const directories = [...new Set(parents)]
-  const network = program({ arch: facts.arch })
-  freshNetworkSteps(network)
-  return { base: cradleProgram(facts.arch, baseSpec(settings, facts), directories), directories, network }
+  return {
+    base: cradleProgram(facts.arch, baseSpec(settings, facts), directories),
+    directories,
+    network: settings.net === 'host' ? null : networkProgram(facts.arch),
+  }
+}
+
+function networkProgram(arch: Arch): Program {
+  const p = program({ arch })
+  freshNetworkSteps(p)
+  return p
 }
 
 /**
@@ -40,7 +49,6 @@ export function planCradle(settings: Settings, facts: HostFacts): CradlePlan {
  * writes to, and no capability of its is about its network.
  */
 export function fitsCradle(settings: Settings, like: Settings): boolean {
-  if (settings.rootfs || settings.binds.length > 0 || !mayInheritNetwork(settings.net, settings.capabilities))
-    return false
-  return JSON.stringify(ownEtc(settings.etc)) === JSON.stringify(ownEtc(like.etc))
+  if (settings.rootfs || settings.binds.length > 0 || !mayInheritNetwork(settings.capabilities)) return false
+  return settings.net === like.net && JSON.stringify(ownEtc(settings.etc)) === JSON.stringify(ownEtc(like.etc))
 }

@@ -102,7 +102,7 @@ function likeInit(
   return initPrograms.get(facts, key, () =>
     initProgram({
       ...input,
-      network: inCradle ? 'inherited' : net === 'host' ? 'host' : 'own',
+      network: net === 'host' ? 'host' : inCradle ? 'inherited' : 'own',
       base: inCradle ? null : baseSpec(input.settings, facts),
       places: ownPlaces(input.settings),
       procPaths: facts.procPaths,

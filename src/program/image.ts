@@ -47,6 +47,7 @@ export class Image implements Encoder {
     this.#word = 0
     this.#kinds = 0
     this.#steps.u32(this.#at + STEP.number, number)
+    if (tolerated.length === 0) return
     const bits = [0, 0, 0, 0, 0, 0]
     for (const errno of tolerated) bits[errno >> 5] = (bits[errno >> 5] ?? 0) | (1 << (errno & 31))
     bits.forEach((word, i) => this.#steps.u32(this.#at + STEP.tolerated + 4 * i, word >>> 0))

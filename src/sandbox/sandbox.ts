@@ -47,8 +47,8 @@ export class Sandbox implements AsyncDisposable {
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const settings = parseOptions(options)
     const shop = await workshop()
-    const { root, facts } = shop
     const maker = takeCradle(shop, settings)
+    const { root, facts } = shop
     const plan = planSandbox(settings, facts, maker?.facts)
     const container = await startContainer(root, plan, facts, {
       ...(maker ? { maker } : {}),

@@ -1,4 +1,5 @@
 import { Cradle } from '../container/cradle.ts'
+import type { Net } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
 import { readHostFacts } from '../host/probe.ts'
 import type { Settings } from '../plan/settings.ts'
@@ -8,11 +9,16 @@ import { parseOptions } from './parse-options.ts'
 /** What all sandboxes of this process are made with. */
 export interface Workshop {
   readonly root: Agent
-  /** Read once: what a machine can do does not change while a process runs */
-  readonly facts: HostFacts
+  /** Read once, and again when the host's /etc has changed: what a machine can do does not change while a process runs */
+  facts: HostFacts
+  /** A cradle for each kind of network, as sandboxes differ in it from birth on */
+  readonly places: Readonly<Record<Net, Place>>
+}
+
+interface Place {
   /** undefined where an ordinary user cannot make one, and until it is ready */
-  cradle?: Cradle | undefined
-  /** Sandboxes made so far */
+  cradle: Cradle | undefined
+  /** Sandboxes of this kind made so far */
   made: number
 }
 
@@ -29,7 +35,8 @@ async function open(): Promise<Workshop> {
   try {
     const starting = Agent.start()
     const facts = readHostFacts()
-    const shop: Workshop = { root: await starting, facts, made: 0 }
+    const place = (): Place => ({ cradle: undefined, made: 0 })
+    const shop: Workshop = { root: await starting, facts, places: { none: place(), host: place() } }
     void shop.root.exited.then(forget)
     return shop
   } catch (error) {
@@ -39,13 +46,14 @@ async function open(): Promise<Workshop> {
 }
 
 /** Not awaited: sandboxes are made without it rather than wait. */
-function makeCradle(shop: Workshop): void {
+function makeCradle(shop: Workshop, net: Net): void {
   if (!shop.facts.capabilities.includes('CAP_SYS_ADMIN')) return
-  Cradle.start(shop.root, parseOptions({}), shop.facts).then(
+  const place = shop.places[net]
+  Cradle.start(shop.root, parseOptions({ net }), shop.facts).then(
     (cradle) => {
-      shop.cradle = cradle
+      place.cradle = cradle
       void cradle.agent.exited.then(() => {
-        if (shop.cradle === cradle) shop.cradle = undefined
+        if (place.cradle === cradle) place.cradle = undefined
       })
     },
     () => {},
@@ -53,16 +61,18 @@ function makeCradle(shop: Workshop): void {
 }
 
 /**
- * The cradle, when it is free and fits. It is made when a second sandbox shows that there will be more; a stale one is let go of,
- * and ends with the last sandbox that was born in it.
+ * The cradle, when it is free and fits. It is made when a second sandbox of its kind shows that there will be more; a stale one is
+ * let go of, and ends with the last sandbox that was born in it.
  */
 export function takeCradle(shop: Workshop, settings: Settings): Cradle | undefined {
-  shop.made++
-  const stale = shop.cradle?.stale ? shop.cradle : undefined
+  const place = shop.places[settings.net]
+  place.made++
+  const stale = place.cradle?.stale ? place.cradle : undefined
   if (stale) {
-    shop.cradle = undefined
+    place.cradle = undefined
     void stale.retire()
+    shop.facts = readHostFacts()
   }
-  if (stale || shop.made === 2) makeCradle(shop)
-  return shop.cradle?.take(settings)
+  if (stale || place.made === 2) makeCradle(shop, settings.net)
+  return place.cradle?.take(settings)
 }

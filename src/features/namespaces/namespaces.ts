@@ -22,8 +22,8 @@ export type Network = 'own' | 'inherited' | 'host'
 const NETWORK_CAPABILITIES = ['CAP_NET_BIND_SERVICE', 'CAP_NET_BROADCAST', 'CAP_NET_ADMIN', 'CAP_NET_RAW'] as const
 
 /** Whether a sandbox can do with a network namespace that is not its own property. */
-export const mayInheritNetwork = (net: Net, capabilities: readonly number[]): boolean =>
-  net === 'none' && !NETWORK_CAPABILITIES.some((name) => capabilities.includes(CAPABILITIES.values[name]))
+export const mayInheritNetwork = (capabilities: readonly number[]): boolean =>
+  !NETWORK_CAPABILITIES.some((name) => capabilities.includes(CAPABILITIES.values[name]))
 
 /** Namespaces that the new process makes itself, at the same time as its parent prepares ids and groups for it. */
 function ownNamespaces(network: Network): readonly CloneFlag[] {
