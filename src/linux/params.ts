@@ -120,7 +120,9 @@ export function pushPath(value: unknown, to: Encoder, where: string): void {
 }
 
 const printPath = (value: unknown): string =>
-  value instanceof DecimalPath ? `${quote(value.prefix)}${value.number.label}` : quote(value as string | Uint8Array)
+  value instanceof DecimalPath
+    ? `${quote(value.prefix).slice(0, -1)}<${value.number.label}>"`
+    : quote(value as string | Uint8Array)
 
 /** A path: text or bytes without NUL, or text with a number that an earlier step yields. */
 export const path = (name = 'pathname'): Param => ({

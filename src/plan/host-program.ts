@@ -71,7 +71,7 @@ function groupSteps(p: Program, cgroups: CgroupPlan, directories: HostDirectorie
   }
 }
 
-/** One write(2) each: the kernel takes every write as a whole command (inventory Q7). */
+/** One write(2) each: the kernel takes every write as a whole command. */
 function cgroupWrite(p: Program, write: CgroupWrite, directories: HostDirectories): void {
   p.because('cgroups', write.because)
   const [directory, path] = place(write.path, directories)
@@ -91,7 +91,7 @@ function place(path: string, directories: HostDirectories): [number | 'AT_FDCWD'
 
 function joinSteps(p: Program, cgroups: CgroupPlan, pid: Ref<Pid>, directories: HostDirectories): void {
   for (const { path } of cgroups.join) {
-    p.because('cgroups', 'In its groups before anything of the sandbox runs: nothing escapes a limit (inventory X02)')
+    p.because('cgroups', 'In its groups before anything of the sandbox runs: nothing escapes a limit')
     const file = p.openat(...place(path, directories), ['O_WRONLY', 'O_CLOEXEC'])
     p.syscall('write', file, new DecimalPath('', pid), LIMITS.TEXT)
     p.close(file)

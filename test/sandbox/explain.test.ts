@@ -59,7 +59,7 @@ function expected(line: string): Expected {
   const args = line.slice(line.indexOf('(') + 1, line.lastIndexOf(') ='))
   // Bytes with a NUL are a structure, which strace takes apart.
   const texts = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
-    .map(([, text = '']) => text)
+    .map(([, text = '']) => text.replace(/<r\d+>$/, ''))
     .filter((text) => !text.includes('\\0'))
   const bare = args.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/\/\*.*?\*\//g, '')
   return {

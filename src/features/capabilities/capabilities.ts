@@ -40,7 +40,7 @@ export function boundingSteps(p: Program, kept: readonly number[]): void {
   p.prctl('PR_SET_NO_NEW_PRIVS', 1, 0, 0, 0)
 }
 
-/** Keeps the permitted set over the change of user, for commands that keep capabilities (inventory L37). */
+/** Keeps the permitted set over the change of user, for commands that keep capabilities. */
 export function keepSteps(p: Program, kept: readonly number[]): void {
   if (kept.length === 0) return
   p.because('capabilities', 'The change of user would empty the permitted set')

@@ -110,7 +110,7 @@ function entrySteps(p: Program, root: Root, entry: RootEntry, source: Ref<Fd> | 
 
 /** Makes the new root the root, and lets go of the old one with all that is mounted in it (pivot_root(2), "pivot_root(".", ".")"). */
 export function pivotSteps(p: Program, root: Root): void {
-  p.because('root', 'A chroot could be left again, an old root that is unmounted is gone (inventory X08)')
+  p.because('root', 'A chroot could be left again, an old root that is unmounted is gone')
   p.fchdir(root.fd)
   p.pivot_root('.', '.')
   p.umount2('.', ['MNT_DETACH'])

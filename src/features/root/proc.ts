@@ -9,7 +9,7 @@ export interface ProcPath {
   readonly directory: boolean
 }
 
-/** Files and directories of /proc that tell about the host or its kernel: covered (inventory X16). */
+/** Files and directories of /proc that tell about the host or its kernel: covered. */
 export const MASKED = [
   'acpi',
   'asound',

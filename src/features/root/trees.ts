@@ -12,7 +12,7 @@ export const WRITABLE: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV']
 /**
  * A detached copy of a tree with attributes set before anyone can see it (open_tree(2), mount_setattr(2) with AT_RECURSIVE,
  * Linux 5.12). Recursive always: a copy that left locked submounts out is refused, and one without the flags on them would be a
- * hole (inventory X10, D-L08).
+ * hole.
  */
 export function copyTree(p: Program, directory: Ref<Fd> | 'AT_FDCWD', path: string, attributes: Attributes): Ref<Fd> {
   const tree = bareTree(p, directory, path)

@@ -130,7 +130,7 @@ export function becomeRootSteps(p: Program, map: IdMap, user: { uid: number; gid
 
 /**
  * Becomes the user that a command runs as. Order: groups, gid, uid; each earlier one needs a capability that the last gives up
- * (inventory X28, runc 864d77dad).
+ * (runc 864d77dad).
  */
 export function becomeUserSteps(
   p: Program,
