@@ -15,12 +15,12 @@ import { Channel } from './channel.ts'
 import { type CaughtSignal, decodeCaught } from './caught.ts'
 import { EventSource } from './event-queue.ts'
 import { encodeWithinLimit } from './frame-limit.ts'
-import { executeProgram, type ExecOptions } from './exec.ts'
+import { executeProgram, type ExecOptions, type PipedExecOptions } from './exec.ts'
 import { decodeExited, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { checkHello, type Frame, frameOf, helloFrame } from './frames.ts'
 import { native, startAgentProcess } from './native.ts'
 import { Children } from './children.ts'
-import { Child, Process, type ProcessStreams } from './process.ts'
+import { Child, type PipedProcess, Process, type ProcessStreams } from './process.ts'
 import { type Sys, sysOf } from './sys.ts'
 
 /** What an agent tells without being asked. */
@@ -249,16 +249,13 @@ export class Agent implements AsyncDisposable {
    * @param argv arguments; argv[0] first
    * @throws SyscallError, StateError, InvalidInputError
    */
+  async exec(path: string, argv?: readonly string[], options?: PipedExecOptions): Promise<PipedProcess>
+  async exec(path: string, argv?: readonly string[], options?: ExecOptions): Promise<Process>
   async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
     this.#assertReady()
     if (this.#children.size > 0) {
-      throw new StateError(
-        `Agent has ${this.#children.size} children: they would lose the process that reports their end`,
-        {
-          state: 'parent',
-          wanted: 'no children',
-        },
-      )
+      const why = `Agent has ${this.#children.size} children: they would lose the process that reports their end`
+      throw new StateError(why, { state: 'parent', wanted: 'no children' })
     }
     return executeProgram({ agent: this, path, argv, options })
   }

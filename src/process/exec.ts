@@ -26,6 +26,11 @@ export interface ExecOptions extends CallOptions {
   readonly descriptors?: Readonly<Record<number, number | { readonly agent: number }>>
 }
 
+/** The streams are pipes, all three. */
+export interface PipedExecOptions extends ExecOptions {
+  readonly stdio?: 'pipe'
+}
+
 interface Execute {
   readonly agent: Agent
   readonly path: string

@@ -1,9 +1,9 @@
 /** `carrel/process`: a live tree of processes, and any system call in any of them. */
 export { Agent, type AgentEvent, type Birth, type CloneOptions, type RunOptions } from './agent.ts'
 export type { CaughtSignal } from './caught.ts'
-export type { ExecOptions } from './exec.ts'
+export type { ExecOptions, PipedExecOptions } from './exec.ts'
 export type { Exit, Rusage } from './exit.ts'
-export { Process } from './process.ts'
+export { type PipedProcess, Process } from './process.ts'
 export type { Stdio, StdioTarget } from './stdio.ts'
 export type { Sys } from './sys.ts'
 export type { TerminalSize } from './terminal.ts'

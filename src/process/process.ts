@@ -132,3 +132,6 @@ export class Process implements AsyncDisposable {
     }
   }
 }
+
+/** A program whose three standard streams are pipes: the default. */
+export type PipedProcess = Process & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }

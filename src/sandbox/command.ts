@@ -153,6 +153,9 @@ export class Command implements AsyncDisposable {
   }
 }
 
+/** A command whose three standard streams are pipes: the default. */
+export type PipedCommand = Command & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
+
 /** A kill for want of memory looks like any SIGKILL; only the group's own counter tells them apart. */
 function outcomeOf(exit: Exit, exitCode: number, oomKills: number): Outcome {
   if (oomKills > 0 && exitCode !== 0) return 'oom'

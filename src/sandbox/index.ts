@@ -1,8 +1,8 @@
 /** `carrel`: sandboxes for commands that are not trusted. */
-export { Command } from './command.ts'
+export { Command, type PipedCommand } from './command.ts'
 export type { BindOption, RunOptions, SandboxOptions } from './options.ts'
 export { CommandError, type Outcome, type ResourceUsage, type RunResult } from './result.ts'
-export { Sandbox, type SpawnOptions } from './sandbox.ts'
+export { type PipedSpawnOptions, Sandbox, type SpawnOptions } from './sandbox.ts'
 export type { NotApplied } from '../features/cgroups/find-refusal.ts'
 export type { SeccompProfile } from '../features/seccomp/index.ts'
 export * from '../base/errors.ts'

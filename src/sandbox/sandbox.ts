@@ -7,7 +7,7 @@ import type { CommandSettings } from '../plan/command-program.ts'
 import { planSandbox } from '../plan/plan-sandbox.ts'
 import type { Stdio } from '../process/stdio.ts'
 import type { TerminalSize } from '../process/terminal.ts'
-import { Command } from './command.ts'
+import { Command, type PipedCommand } from './command.ts'
 import type { RunOptions, SandboxOptions } from './options.ts'
 import { parseOptions } from './parse-options.ts'
 import type { RunResult } from './result.ts'
@@ -19,6 +19,11 @@ export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'>
   readonly stdio?: Stdio | 'pty'
   /** Size of the terminal; default 80 x 24 */
   readonly size?: TerminalSize
+}
+
+/** The streams are pipes, all three. */
+export interface PipedSpawnOptions extends SpawnOptions {
+  readonly stdio?: 'pipe'
 }
 
 /**
@@ -87,6 +92,8 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Starts a command and leaves its streams to the caller. @throws SyscallError, StateError, InvalidInputError */
+  async spawn(command: string, args?: readonly string[], options?: PipedSpawnOptions): Promise<PipedCommand>
+  async spawn(command: string, args?: readonly string[], options?: SpawnOptions): Promise<Command>
   async spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Command> {
     if (options.signal?.aborted) throw options.signal.reason
     const { stdio = 'pipe', size } = options
