@@ -65,7 +65,7 @@ test('calls print like strace', () => {
     'mknodat(AT_FDCWD, "null", 020666, makedev(0x1, 0x3))',
   )
   assert.equal(print('setns', fd, 0), 'setns(r0, 0)')
-  assert.equal(print('chdir', pathWithPid('/proc/', pid)), 'chdir("/proc/"r1)')
+  assert.equal(print('chdir', pathWithPid('/proc/', pid)), 'chdir("/proc/<r1>")')
   assert.equal(print('ioctl', 0, 'TIOCSCTTY', 0), 'ioctl(0, TIOCSCTTY, 0)')
   assert.equal(print('kill', pid, 0), 'kill(r1, 0)')
   assert.equal(print('setsockopt', 3, 'SOL_SOCKET', 'SO_PASSCRED', 1), 'setsockopt(3, SOL_SOCKET, SO_PASSCRED, [1], 4)')
