@@ -220,7 +220,7 @@ test('programs work under the default filter', (t) => {
     tmux: [
       'sh',
       '-c',
-      'tmux -S s -f /dev/null new -d "echo hello > out; tmux -S s wait -S done" && tmux -S s wait done && cat out',
+      'tmux -S s -f /dev/null new -d "echo hello > out; tmux -S s wait -S done; sleep 60" && tmux -S s wait done && cat out && tmux -S s kill-server',
     ],
     tar: ['sh', '-c', 'cp -a /etc/passwd p && tar cf p.tar p && tar xf p.tar && gzip p.tar && echo hello'],
     script: ['script', '-qc', 'stty -a >/dev/null && echo hello', '/dev/null'],
