@@ -64,7 +64,8 @@ async function main(groups: readonly Group[]): Promise<void> {
 /** Keeps the table in the form in which every other page is. */
 async function keep(lines: readonly string[]): Promise<void> {
   const path = join(BENCH, 'RESULTS.md')
-  const about = 'Written by `npm run bench -- --write`; [README.md](README.md) says how to read it.'
+  const about =
+    'Written by `npm run bench -- --write`; [README.md](README.md) says how to read it, and why goals are missed.'
   const page = ['# Results', about, ...lines].join('\n\n')
   writeFileSync(path, await format(page, { ...(await resolveConfig(path)), parser: 'markdown' }))
 }
