@@ -33,11 +33,6 @@ export interface RunOptions extends CallOptions {
   readonly descriptors?: readonly number[]
 }
 
-export interface CloneOptions extends CallOptions {
-  /** Called in the new process's life first: what it shares with no caller yet */
-  readonly name?: string
-}
-
 type State = 'unborn' | 'ready' | 'spent' | 'closing' | 'closed' | 'detached'
 
 /**
@@ -112,7 +107,7 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Makes a child that shares all namespaces. @throws SyscallError, StateError */
-  fork(options?: CloneOptions): Promise<Agent> {
+  fork(options?: CallOptions): Promise<Agent> {
     return this.clone([], options)
   }
 
@@ -120,7 +115,7 @@ export class Agent implements AsyncDisposable {
    * Makes a child in new namespaces (clone3(2)); it is again an agent, with a socket of its own.
    * @throws SyscallError, StateError, InvalidInputError
    */
-  async clone(flags: Flags<CloneFlag>, options?: CloneOptions): Promise<Agent> {
+  async clone(flags: Flags<CloneFlag>, options?: CallOptions): Promise<Agent> {
     const p = program()
     const { pid, pidfd } = cloneStep(p, { flags, control: p.attached(0) })
     p.send(pidfd)

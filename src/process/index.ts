@@ -1,5 +1,5 @@
 /** `carrel/process`: a live tree of processes, and any system call in any of them. */
-export { Agent, type AgentEvent, type Birth, type CloneOptions, type RunOptions } from './agent.ts'
+export { Agent, type AgentEvent, type Birth, type RunOptions } from './agent.ts'
 export type { CaughtSignal } from './caught.ts'
 export type { ExecOptions, PipedExecOptions } from './exec.ts'
 export type { Exit, Rusage } from './exit.ts'
