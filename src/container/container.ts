@@ -9,6 +9,7 @@ import { terminalStream } from '../process/exec.ts'
 import type { Process } from '../process/process.ts'
 import { openStdio, type Stdio } from '../process/stdio.ts'
 import { openTerminal, type TerminalSize } from '../process/terminal.ts'
+import { limitsOf } from '../process/waiting.ts'
 import { program } from '../program/builder.ts'
 import type { Forks } from './forks.ts'
 import { leave } from './leave.ts'
@@ -42,11 +43,6 @@ export class Container {
     return this.#init.hostPid
   }
 
-  /** Resolves when its first process has ended, and with it everything in it. */
-  get ended(): Promise<unknown> {
-    return this.#init.exited
-  }
-
   /** Starts a command in it. @throws SyscallError, StateError, TimeoutError, the signal's reason */
   async enter(how: Enter): Promise<Process> {
     if (this.#closing) throw new StateError('Sandbox is closed', { state: 'closed', wanted: 'open' })
@@ -66,7 +62,7 @@ export class Container {
       await born
       return await this.#orClose(process, agent)
     } catch (error) {
-      for (const stream of [ends.stdin, ends.stdout, ends.stderr]) stream?.destroy()
+      ends.destroy()
       throw error
     } finally {
       ends.release()
@@ -144,8 +140,3 @@ function readUsage(path: string, format: Parameters<typeof parseReading>[0]): Us
     return {}
   }
 }
-
-const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
-  ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  ...(signal ? { signal } : {}),
-})

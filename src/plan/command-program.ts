@@ -62,8 +62,7 @@ function streamSteps(p: Program, command: CommandSettings): DescriptorMove[] {
   p.because('terminal', 'A session of its own: no terminal of the caller’s can be its controlling one (CVE-2017-5226)')
   p.setsid()
   if (command.terminal === undefined) return [0, 1, 2].map((target): DescriptorMove => [p.attached(target), target])
-  const TIOCSCTTY = 0x540e
-  p.ioctl(command.terminal, TIOCSCTTY, 0)
+  p.ioctl(command.terminal, 'TIOCSCTTY', 0)
   return [0, 1, 2].map((target): DescriptorMove => [command.terminal as number, target])
 }
 

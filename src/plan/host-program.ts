@@ -103,9 +103,7 @@ function treeSteps(p: Program, settings: Settings, pid: Ref<Pid>): void {
   if (settings.rootfs) {
     p.because('root', 'The tree’s root user is shown as the sandbox’s; its files stay what they are (idmapped mount)')
     const tree = copyTree(p, 'AT_FDCWD', settings.rootfs.path, READ_ONLY)
-    const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
-    const userns = p.openat(directory, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
-    p.close(directory)
+    const userns = userNamespaceSteps(p, pid)
     // EINVAL: a file system without idmapped mounts; its files then belong to nobody, and stay read-only.
     p.tolerate('EINVAL', 'EPERM')
     idmapSteps(p, tree, userns)
@@ -120,16 +118,22 @@ function treeSteps(p: Program, settings: Settings, pid: Ref<Pid>): void {
   }
 }
 
+/** Opens the user namespace of a child. */
+function userNamespaceSteps(p: Program, pid: Ref<Pid>): Ref<Fd> {
+  const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
+  const userns = p.openat(directory, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
+  p.close(directory)
+  return userns
+}
+
 /** Makes a user namespace that holds nothing but a map, for an idmapped mount; sends its process's pidfd, then the namespace. */
 export function ownerMapProgram(arch: Arch, map: IdMap): HostProgram {
   const p = program({ arch })
   p.because('binds', 'A map as an object: what an idmapped mount takes (mount_setattr(2))')
   const { pid, pidfd } = cloneStep(p, { flags: ['CLONE_NEWUSER'], control: p.attached(0) })
   idMapSteps(p, pid, map)
-  const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', pid), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
   p.because('binds', 'The namespace lives as long as this descriptor; its process may go')
-  const userns = p.openat(directory, 'ns/user', ['O_RDONLY', 'O_CLOEXEC'])
-  p.close(directory)
+  const userns = userNamespaceSteps(p, pid)
   p.send(pidfd)
   p.send(userns)
   return { program: p, pid }

@@ -121,13 +121,10 @@ function gateSteps(p: Program): void {
 /** The process stays beside untrusted code: nothing there may look into it, and no key of the host's session is in its reach. */
 function selfDefence(p: Program): void {
   p.because('init', 'A session keyring of its own: the caller’s keys are not the sandbox’s (keyrings(7))')
-  p.tolerate('ENOSYS', 'EPERM', 'EDQUOT', 'EACCES').syscall('keyctl', KEYCTL_JOIN_SESSION_KEYRING, null)
+  p.tolerate('ENOSYS', 'EPERM', 'EDQUOT', 'EACCES').keyctl('KEYCTL_JOIN_SESSION_KEYRING', null)
   p.because('init', 'Untrusted code beside it may not trace it or open its /proc files (CVE-2016-9962)')
   p.prctl('PR_SET_DUMPABLE', 0, 0, 0, 0)
 }
-
-/** linux/keyctl.h */
-const KEYCTL_JOIN_SESSION_KEYRING = 1
 
 interface Trees {
   readonly rootfs: Ref<Fd> | null

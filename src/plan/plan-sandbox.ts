@@ -124,13 +124,8 @@ const commandPrograms = new ProgramCache()
 
 /** Root gets a range that is nobody's; an ordinary user what /etc/subuid gives it, or its own id alone. */
 function chooseMap(settings: Settings, facts: HostFacts): IdMap {
-  if (
-    facts.capabilities.includes('CAP_SETUID') &&
-    facts.capabilities.includes('CAP_SETGID') &&
-    facts.capabilities.includes('CAP_SYS_ADMIN')
-  ) {
-    return rangeMap(settings.range)
-  }
+  const privileges = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SYS_ADMIN']
+  if (privileges.every((name) => facts.capabilities.includes(name))) return rangeMap(settings.range)
   const { newuidmap, newgidmap, uids, gids } = facts.subordinate
   const [uidRange, gidRange] = [uids[0], gids[0]]
   if (newuidmap && newgidmap && uidRange && gidRange)

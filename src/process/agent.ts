@@ -119,24 +119,19 @@ export class Agent implements AsyncDisposable {
     const p = program()
     const { pid, pidfd } = cloneStep(p, { flags, control: p.attached(0) })
     p.send(pidfd)
-    return this.bear((socket) => this.run(p, { ...options, descriptors: [socket] }), pid)
-  }
-
-  /**
-   * Makes a child by a program of the caller's that holds a clone step. Until it is born, orders to it wait in its socket.
-   * @param make runs the program with the child's socket; its result sends the pidfd first
-   */
-  async bear(make: (socket: number) => Promise<ProgramResult>, pid: Ref<Pid>): Promise<Agent> {
     const birth = this.conceive()
     try {
-      return birth.born(await make(birth.socket), pid)
+      return birth.born(await this.run(p, { ...options, descriptors: [birth.socket] }), pid)
     } catch (error) {
       birth.fail(error)
       throw error
     }
   }
 
-  /** The two-step form of `bear`, for callers that have orders for the child before it exists. */
+  /**
+   * A child that a program of the caller's is going to make, one with a clone step that sends the pidfd first. Until it is born,
+   * orders to it wait in its socket.
+   */
   conceive(): Birth {
     this.#assertReady()
     const [mine, theirs] = native().socketpair()
@@ -382,8 +377,8 @@ const KILLED: Exit = exitOf(9, NO_RUSAGE)
 /** How long close() waits before it kills: well above what an agent takes to end its own */
 const CLOSE_MS = 5000
 
-/** How long orders that were sent before close() may take before they are interrupted, one after the other */
 /** The last real-time signal: the only one that an agent does not block, and that cannot be watched (agent/signals.c) */
 const WAKE = 64
 
+/** How long orders that were sent before close() may take before they are interrupted, one after the other */
 const NUDGE_MS = 20

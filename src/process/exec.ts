@@ -9,6 +9,7 @@ import type { Agent } from './agent.ts'
 import type { Process, ProcessStreams } from './process.ts'
 import { openStdio, type Stdio } from './stdio.ts'
 import { openTerminal, type TerminalSize } from './terminal.ts'
+import { limitsOf } from './waiting.ts'
 
 /** How a program is executed. */
 export interface ExecOptions extends CallOptions {
@@ -51,7 +52,7 @@ async function withStdio(what: Execute, stdio: Stdio): Promise<Process> {
     const streams = [0, 1, 2].map((target): DescriptorMove => [p.attached(target), target])
     return await replace(what, p, { moves: streams, own: ends.theirs, streams: ends })
   } catch (error) {
-    for (const stream of [ends.stdin, ends.stdout, ends.stderr]) stream?.destroy()
+    ends.destroy()
     throw error
   } finally {
     ends.release()
@@ -65,7 +66,7 @@ async function withTerminal(what: Execute): Promise<Process> {
     const p = program()
     p.because('terminal', 'A session of its own: no other terminal can be reached, TIOCSTI included (CVE-2017-5226)')
     p.tolerate('EPERM').setsid()
-    p.ioctl(slave, TIOCSCTTY, 0)
+    p.ioctl(slave, 'TIOCSCTTY', 0)
     const streams: ProcessStreams = { stdin: stream, stdout: stream, stderr: null, terminal: master }
     return await replace(what, p, {
       moves: [0, 1, 2].map((target): DescriptorMove => [slave, target]),
@@ -81,7 +82,7 @@ async function withTerminal(what: Execute): Promise<Process> {
 /** The end of a controlling terminal sends SIGHUP: the agent gives it up first, or the next program that it becomes would get it. */
 async function leaveTerminal(agent: Agent, slave: number): Promise<void> {
   const p = program()
-  p.tolerate('ENOTTY', 'EIO').ioctl(slave, TIOCNOTTY)
+  p.tolerate('ENOTTY', 'EIO').ioctl(slave, 'TIOCNOTTY')
   // Giving it up sends SIGHUP too, to this very process: taken out of the queue, where the exec would find it.
   p.tolerate('EAGAIN', 'EINTR').syscall('rt_sigtimedwait', SIGHUP_SET, 0, new Uint8Array(16), SIGHUP_SET.length)
   p.close(slave)
@@ -107,10 +108,6 @@ class Terminal extends ReadStream {
     return this
   }
 }
-
-/** asm-generic/ioctls.h */
-const TIOCSCTTY = 0x540e
-const TIOCNOTTY = 0x5422
 
 /** A kernel signal set with SIGHUP alone */
 const SIGHUP_SET = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
@@ -141,12 +138,7 @@ async function replace(
   p.because('exec', 'The program itself; the agent ends here')
   const named = options.argv0 === undefined ? argv : [options.argv0, ...argv.slice(1)]
   execSteps(p, { path, argv: named, env: options.env ?? {} })
-  const { timeoutMs, signal } = options
-  return agent.become(p, streams, {
-    descriptors,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(signal ? { signal } : {}),
-  })
+  return agent.become(p, streams, { ...limitsOf(options), descriptors })
 }
 
 function attach(p: Program, descriptors: number[], source: number): Ref<Fd> {

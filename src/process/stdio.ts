@@ -20,6 +20,8 @@ export interface StdioEnds {
   readonly stderr: Readable | null
   /** Closes what only the program needed; to be called once it has its copies. */
   release(): void
+  /** Closes what is ours, when there is no program. */
+  destroy(): void
 }
 
 /**
@@ -60,12 +62,16 @@ export function openStdio(stdio: Stdio): StdioEnds {
     )
   })
   const [stdin, stdout, stderr] = mine
+  const streams = {
+    stdin: stdin == null ? null : writableEnd(stdin),
+    stdout: stdout == null ? null : new PipeReader(stdout),
+    stderr: stderr == null ? null : new PipeReader(stderr),
+  }
   return {
     theirs: theirs as unknown as readonly [number, number, number],
-    stdin: stdin == null ? null : writableEnd(stdin),
-    stdout: stdout == null ? null : readableEnd(stdout),
-    stderr: stderr == null ? null : readableEnd(stderr),
+    ...streams,
     release: () => opened.splice(0).forEach((descriptor) => closeSync(descriptor)),
+    destroy: () => Object.values(streams).forEach((stream) => stream?.destroy()),
   }
 }
 
@@ -78,5 +84,3 @@ function writableEnd(fd: number): Writable {
   stream.on('error', () => {})
   return stream
 }
-
-const readableEnd = (fd: number): Readable => new PipeReader(fd)

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../linux/call-options.ts'
-import type { Fd, Ref } from '../linux/ref.ts'
+import { flagsValue } from '../linux/flags.ts'
+import { OPEN } from '../linux/tables/open.ts'
 import { type Program, program } from '../program/builder.ts'
 import type { ProgramResult } from '../program/result.ts'
 import { native } from './native.ts'
@@ -32,9 +33,9 @@ export async function openTerminal(
   const { size = { columns: 80, rows: 24 }, owner } = options
   const p = program()
   p.because('terminal', 'A terminal of the process’s own devpts; the host’s is never handed in')
-  const master = p.openat('AT_FDCWD', '/dev/ptmx', ['O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'])
-  p.ioctl(master, TIOCSPTLCK, new Uint8Array(4))
-  const slave = p.syscall('ioctl', master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) as Ref<Fd>
+  const master = p.openat('AT_FDCWD', '/dev/ptmx', TERMINAL)
+  p.ioctl(master, 'TIOCSPTLCK', new Uint8Array(4))
+  const slave = p.ioctlOpen(master, 'TIOCGPTPEER', flagsValue(OPEN, TERMINAL, p.arch, 'slave'))
   if (owner) p.fchown(slave, owner.uid, owner.gid)
   p.send(master)
   const result = await agent.run(p, options)
@@ -43,10 +44,4 @@ export async function openTerminal(
   return { master: descriptor, slave: result.get(slave) }
 }
 
-/** _IOW('T', 0x31, int) of asm-generic/ioctls.h: 0 unlocks */
-const TIOCSPTLCK = 0x40045431
-/** _IO('T', 0x41) of asm-generic/ioctls.h; its argument is open flags, the same on x86-64 and arm64 for these three */
-const TIOCGPTPEER = 0x5441
-const O_RDWR = 0o2
-const O_NOCTTY = 0o400
-const O_CLOEXEC = 0o2000000
+const TERMINAL = ['O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'] as const

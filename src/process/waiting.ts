@@ -1,6 +1,12 @@
 import { TimeoutError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 
+/** The part of larger options that says how long to wait. */
+export const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
+  ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  ...(signal ? { signal } : {}),
+})
+
 /**
  * Waits for a promise no longer than the caller allows: rejects with TimeoutError after `timeoutMs` and with the signal's reason
  * when it aborts. `abandon` runs in both cases, so that a late answer finds nobody.

@@ -56,12 +56,9 @@ export function cgroupNamespaceSteps(p: Program): void {
 export function loopbackSteps(p: Program): void {
   p.because('network', 'Programs expect 127.0.0.1; a new network namespace has lo, but down')
   const socket = p.socket('AF_INET', ['SOCK_DGRAM', 'SOCK_CLOEXEC'], 0) as Ref<Fd>
-  p.ioctl(socket, SIOCSIFFLAGS, loopbackUp())
+  p.ioctl(socket, 'SIOCSIFFLAGS', loopbackUp())
   p.close(socket)
 }
-
-/** linux/sockios.h */
-const SIOCSIFFLAGS = 0x8914
 
 /** struct ifreq of linux/if.h: 16 bytes of name, then the flags. */
 function loopbackUp(): Uint8Array {
