@@ -155,6 +155,7 @@ NAPI_MODULE_INIT() {
     {"ref", channel_ref},     {"unref", channel_unref},
     {"close", channel_close}, {"shutdown", channel_shutdown},
     {"pause", channel_pause}, {"resume", channel_resume},
+    {"limit", channel_limit}, {"pending", channel_pending},
   };
   struct instance *instance = pages(sizeof(*instance));
   if (instance == NULL) return NULL;

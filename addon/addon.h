@@ -43,6 +43,8 @@ napi_value channel_unref(napi_env env, napi_callback_info info);
 napi_value channel_shutdown(napi_env env, napi_callback_info info);
 napi_value channel_pause(napi_env env, napi_callback_info info);
 napi_value channel_resume(napi_env env, napi_callback_info info);
+napi_value channel_limit(napi_env env, napi_callback_info info);
+napi_value channel_pending(napi_env env, napi_callback_info info);
 napi_value channel_close(napi_env env, napi_callback_info info);
 void channels_close(struct instance *instance);
 

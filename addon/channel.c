@@ -5,14 +5,16 @@
 #include "addon.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* From uv.h, which node-api-headers does not carry; the enumerations are part of libuv's stable ABI. */
 typedef struct uv_handle uv_handle;
-enum { UV_POLL = 8, UV_READABLE = 1, UV_WRITABLE = 2 };
+enum { UV_POLL = 8, UV_READABLE = 1, UV_WRITABLE = 2, UV_DISCONNECT = 4 };
 int uv_poll_init(void *loop, uv_handle *handle, int fd);
 int uv_poll_start(uv_handle *handle, int events, void (*callback)(uv_handle *, int status, int events));
 int uv_poll_stop(uv_handle *handle);
@@ -23,7 +25,7 @@ size_t uv_handle_size(int type);
 void *uv_handle_get_data(const uv_handle *handle);
 void uv_handle_set_data(uv_handle *handle, void *data);
 
-enum { ROUNDS = 64, CHUNK_BYTES = 256 * 1024 };
+enum { ROUNDS = 64, CHUNK_BYTES = 256 * 1024, UNLIMITED = -1 };
 
 /* A watched socket. Freed when libuv and the garbage collector have both let go of it. */
 struct channel {
@@ -35,8 +37,10 @@ struct channel {
   int events;
   int owners;
   bool closed;
-  /* A pipe: read(2), no descriptors come with the bytes */
+  /* A pipe: read(2) and write(2), no descriptors come with the bytes */
   bool plain;
+  /* Bytes that may still be read from a pipe, or UNLIMITED */
+  int64_t limit;
   size_t size;
   /* A uv_poll_t, whose size only libuv knows */
   _Alignas(16) uint8_t handle[];
@@ -111,24 +115,59 @@ static uint32_t take_fds(struct msghdr *message, int *fds) {
 
 static void poll_again(struct channel *channel, int events);
 
+static bool is_used_up(const struct channel *channel) { return channel->limit == 0; }
+
+static size_t next_size(const struct channel *channel) {
+  bool whole = channel->limit == UNLIMITED || channel->limit > CHUNK_BYTES;
+  return whole ? CHUNK_BYTES : (size_t)channel->limit;
+}
+
 /* Reads a pipe straight into the buffer that JavaScript gets. False when there is nothing more to read now. */
 static bool read_plain(struct channel *channel) {
   napi_env env = channel->instance->env;
   napi_handle_scope scope;
   napi_value values[3];
   void *bytes = NULL;
+  /* A read of no bytes would look like the end. */
+  if (is_used_up(channel)) return false;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
   napi_get_null(env, &values[1]);
-  if (napi_create_buffer(env, CHUNK_BYTES, &bytes, &values[0]) != napi_ok) return false;
-  ssize_t size = read(channel->fd, bytes, CHUNK_BYTES);
+  if (napi_create_buffer(env, next_size(channel), &bytes, &values[0]) != napi_ok) return false;
+  ssize_t size = read(channel->fd, bytes, next_size(channel));
   bool later = size < 0 && (errno == EAGAIN || errno == EINTR);
   if (!later) {
     values[2] = number(env, size < 0 ? -errno : size);
-    if (size <= 0) poll_again(channel, channel->events & ~UV_READABLE);
+    if (size > 0 && channel->limit != UNLIMITED) channel->limit -= size;
+    if (size <= 0)
+      poll_again(channel, channel->events & ~UV_READABLE);
+    else if (is_used_up(channel))
+      poll_again(channel, channel->events);
     call(env, channel->on_data, 3, values);
   }
   napi_close_handle_scope(env, scope);
   return size > 0 && !channel->closed;
+}
+
+/* Bytes in a pipe; -1 when there are none and nobody is left to write any. */
+static int bytes_in(const struct channel *channel) {
+  struct pollfd state = {.fd = channel->fd, .events = POLLIN};
+  int count = 0;
+  if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLIN)) == POLLHUP) return -1;
+  return ioctl(channel->fd, FIONREAD, &count) < 0 ? 0 : count;
+}
+
+/* The last writer is gone while nothing may be read: an empty pipe is at its end, a full one waits for a new limit. */
+static void on_disconnect(struct channel *channel) {
+  napi_env env = channel->instance->env;
+  napi_handle_scope scope;
+  napi_value values[3];
+  uv_poll_stop(handle_of(channel));
+  if (bytes_in(channel) >= 0 || napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_get_null(env, &values[0]);
+  napi_get_null(env, &values[1]);
+  values[2] = number(env, 0);
+  call(env, channel->on_data, 3, values);
+  napi_close_handle_scope(env, scope);
 }
 
 /* False when there is nothing more to read now. */
@@ -170,6 +209,8 @@ static void on_poll(uv_handle *handle, int status, int events) {
     napi_delete_reference(env, once);
     napi_close_handle_scope(env, scope);
   }
+  if ((events & UV_DISCONNECT) != 0 && !channel->closed && is_used_up(channel)) on_disconnect(channel);
+  if ((events & UV_READABLE) == 0) return;
   /* Bounded, so that one busy process does not starve the others; libuv comes back for the rest. */
   for (int i = 0; i < ROUNDS && !channel->closed && (channel->events & UV_READABLE) != 0; i++)
     if (!read_once(channel)) break;
@@ -178,6 +219,8 @@ static void on_poll(uv_handle *handle, int status, int events) {
 static void poll_again(struct channel *channel, int events) {
   channel->events = events;
   if (channel->closed) return;
+  /* Bytes that may not be read would make the pipe readable for ever: only its end is waited for. */
+  if (is_used_up(channel) && (events & UV_READABLE) != 0) events = (events & ~UV_READABLE) | UV_DISCONNECT;
   if (events == 0) {
     uv_poll_stop(handle_of(channel));
   } else {
@@ -210,6 +253,7 @@ napi_value channel_watch(napi_env env, napi_callback_info info) {
   channel->next = instance->channels;
   channel->fd = fd;
   napi_get_value_bool(env, values[2], &channel->plain);
+  channel->limit = UNLIMITED;
   channel->owners = 2;
   channel->size = size;
   instance->channels = channel;
@@ -253,7 +297,9 @@ napi_value channel_send(napi_env env, napi_callback_info info) {
   }
   ssize_t size;
   do
-    size = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    /* A pipe without a reader raises SIGPIPE, which Node ignores. */
+    size = channel->plain ? write(channel->fd, part.iov_base, part.iov_len)
+                          : sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (size < 0 && errno == EINTR);
   return number(env, size < 0 ? -errno : size);
 }
@@ -267,6 +313,25 @@ napi_value channel_on_writable(napi_env env, napi_callback_info info) {
   napi_create_reference(env, values[1], 1, &channel->on_writable);
   poll_again(channel, channel->events | UV_WRITABLE);
   return NULL;
+}
+
+napi_value channel_limit(napi_env env, napi_callback_info info) {
+  napi_value values[ARGUMENTS];
+  int64_t bytes = UNLIMITED;
+  arguments(env, info, values);
+  struct channel *channel = channel_of(env, values[0]);
+  if (channel == NULL) return NULL;
+  napi_get_value_int64(env, values[1], &bytes);
+  channel->limit = bytes < 0 ? UNLIMITED : bytes;
+  poll_again(channel, channel->events);
+  return NULL;
+}
+
+napi_value channel_pending(napi_env env, napi_callback_info info) {
+  napi_value values[ARGUMENTS];
+  arguments(env, info, values);
+  const struct channel *channel = channel_of(env, values[0]);
+  return number(env, channel == NULL ? 0 : bytes_in(channel));
 }
 
 enum { REF, UNREF, SHUTDOWN, PAUSE, RESUME, CLOSE };

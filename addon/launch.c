@@ -1,4 +1,4 @@
-/* Owns: starting the agent without copying Node: a sealed memfd, a socket pair, vfork(2), execveat(2).
+/* Owns: starting the agent without copying Node: a sealed memfd, a socket pair, vfork(2), execveat(2); or the command of a caller.
  * Must not: touch memory in the child beyond its own frame and `error`: it is Node's memory.
  * Depends on: addon.c for values. Start reading at: start. */
 #define _GNU_SOURCE
@@ -8,6 +8,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -18,7 +21,18 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-enum { FIRST_FREE = 10, CONTROL = 3 };
+enum { FIRST_FREE = 10, CONTROL = 3, TITLE_BYTES = 256, PATH_BYTES = 4096 };
+
+/* A root agent on its way; descriptors that it does not have are -1. */
+struct started {
+  pid_t pid;
+  int pidfd;
+  int socket;
+  /* What a command writes to its standard output and error */
+  int output;
+  /* Readable when the command has ended */
+  int end;
+};
 
 static pthread_mutex_t image_lock = PTHREAD_MUTEX_INITIALIZER;
 static int image = -1;
@@ -69,9 +83,8 @@ __attribute__((destructor)) static void drop_image(void) {
 }
 
 /* vfork(2): the child borrows this memory until it execs, so the size of Node's heap does not count. */
-static pid_t launch(int program, int control, volatile int *error) {
+static pid_t launch(int program, int control, char *const *envp, volatile int *error) {
   char *const argv[] = {"carrel-agent", NULL};
-  char *const envp[] = {NULL};
   pid_t pid = vfork();
   if (pid != 0) return pid;
   int placed = control == CONTROL ? fcntl(control, F_SETFD, 0) : dup2(control, CONTROL);
@@ -80,38 +93,137 @@ static pid_t launch(int program, int control, volatile int *error) {
   _exit(127);
 }
 
-napi_value start(napi_env env, napi_callback_info info) {
-  napi_value values[ARGUMENTS];
-  char path[4096] = "";
-  const char *call = "open";
-  int sockets[2];
+/* 0 or an errno */
+static int start_image(int program, int control, struct started *started) {
+  /* Behind argv[0]: where setproctitle(3) goes on, and otherwise an environment without a name or a value. */
+  char room[TITLE_BYTES];
+  char *const envp[] = {room, NULL};
   sigset_t all, before;
   volatile int error = 0;
-  arguments(env, info, values);
-  napi_get_value_string_utf8(env, values[0], path, sizeof(path), NULL);
-  int program = get_image(path, &call);
-  if (program < 0) return throw_errno(env, call, errno);
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return throw_errno(env, "socketpair", errno);
+  memset(room, ' ', sizeof(room));
+  room[sizeof(room) - 1] = 0;
   /* No handler of Node may run in the child, which shares this memory; the agent sets its own mask. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  pid_t pid = launch(program, sockets[1], &error);
-  if (pid < 0) error = errno;
+  started->pid = launch(program, control, envp, &error);
+  if (started->pid < 0) error = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  close(sockets[1]);
-  int pidfd = pid > 0 && error == 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-  if (pidfd < 0) {
-    call = pid < 0 ? "vfork" : error != 0 ? "execveat" : "pidfd_open";
-    if (error == 0) error = errno;
-    close(sockets[0]);
-    if (pid > 0) waitpid(pid, NULL, 0);
-    return throw_errno(env, call, error);
+  return error;
+}
+
+/* As a shell would start it, but for its descriptors: sudo(8) and its kin hand on no other than the standard ones. */
+static int start_command(const char *path, char *const *argv, char *const *envp, int control, struct started *started) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t all, none;
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) < 0) return errno;
+  sigfillset(&all);
+  sigemptyset(&none);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&actions, control, 0);
+  posix_spawn_file_actions_adddup2(&actions, pipe[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, pipe[1], 2);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  int error = posix_spawn(&started->pid, path, &actions, &attributes, argv, envp);
+  if (error != 0) started->pid = -1;
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  close(pipe[1]);
+  started->output = pipe[0];
+  fcntl(pipe[0], F_SETFL, O_NONBLOCK);
+  return error;
+}
+
+static void free_strings(char **strings) {
+  for (char **each = strings; each != NULL && *each != NULL; each++)
+    free(*each);
+  free(strings);
+}
+
+/* An array of strings as execve(2) wants it, or NULL when there is no memory. */
+static char **take_strings(napi_env env, napi_value values) {
+  uint32_t count = 0;
+  napi_get_array_length(env, values, &count);
+  char **strings = calloc(count + 1, sizeof(*strings));
+  for (uint32_t i = 0; strings != NULL && i < count; i++) {
+    napi_value value = NULL;
+    size_t size = 0;
+    napi_get_element(env, values, i, &value);
+    napi_get_value_string_utf8(env, value, NULL, 0, &size);
+    strings[i] = calloc(size + 1, 1);
+    if (strings[i] == NULL) {
+      free_strings(strings);
+      return NULL;
+    }
+    napi_get_value_string_utf8(env, value, strings[i], size + 1, NULL);
   }
-  fcntl(sockets[0], F_SETFL, O_NONBLOCK);
+  return strings;
+}
+
+static int start_with(napi_env env, napi_value *values, const char *path, int control, struct started *started) {
+  char **argv = take_strings(env, values[1]);
+  char **envp = take_strings(env, values[2]);
+  int error = argv != NULL && envp != NULL ? start_command(path, argv, envp, control, started) : ENOMEM;
+  free_strings(argv);
+  free_strings(envp);
+  return error;
+}
+
+/* Nothing is half-started. */
+static void undo(const struct started *started) {
+  if (started->pidfd >= 0) close(started->pidfd);
+  if (started->output >= 0) close(started->output);
+  close(started->socket);
+  /* Without its socket an agent ends; a command is not asked. */
+  if (started->pid > 0 && started->output >= 0) kill(started->pid, SIGKILL);
+  if (started->pid > 0) waitpid(started->pid, NULL, 0);
+}
+
+static napi_value describe(napi_env env, const struct started *started) {
   napi_value result;
   napi_create_object(env, &result);
-  napi_set_named_property(env, result, "pid", number(env, pid));
-  napi_set_named_property(env, result, "pidfd", number(env, pidfd));
-  napi_set_named_property(env, result, "socket", number(env, sockets[0]));
+  napi_set_named_property(env, result, "pid", number(env, started->pid));
+  napi_set_named_property(env, result, "pidfd", number(env, started->pidfd));
+  napi_set_named_property(env, result, "socket", number(env, started->socket));
+  if (started->output >= 0) {
+    napi_set_named_property(env, result, "output", number(env, started->output));
+    napi_set_named_property(env, result, "end", number(env, started->end));
+  }
   return result;
+}
+
+napi_value start(napi_env env, napi_callback_info info) {
+  napi_value values[ARGUMENTS];
+  char path[PATH_BYTES] = "";
+  const char *call = "open";
+  bool command = false;
+  int sockets[2];
+  int program = -1;
+  struct started started = {.pid = -1, .pidfd = -1, .output = -1, .end = -1};
+  arguments(env, info, values);
+  napi_is_array(env, values[1], &command);
+  napi_get_value_string_utf8(env, values[0], path, sizeof(path), NULL);
+  if (!command && (program = get_image(path, &call)) < 0) return throw_errno(env, call, errno);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return throw_errno(env, "socketpair", errno);
+  started.socket = sockets[0];
+  int error =
+    command ? start_with(env, values, path, sockets[1], &started) : start_image(program, sockets[1], &started);
+  close(sockets[1]);
+  call = command ? "posix_spawn" : started.pid < 0 ? "vfork" : "execveat";
+  if (error == 0) {
+    call = "pidfd_open";
+    started.pidfd = (int)syscall(SYS_pidfd_open, started.pid, 0);
+    if (command && started.pidfd >= 0) started.end = fcntl(started.pidfd, F_DUPFD_CLOEXEC, 0);
+    if (started.pidfd < 0 || (command && started.end < 0)) error = errno;
+  }
+  if (error != 0) {
+    undo(&started);
+    return throw_errno(env, call, error);
+  }
+  fcntl(started.socket, F_SETFL, O_NONBLOCK);
+  return describe(env, &started);
 }

@@ -12,6 +12,9 @@
 #define AGENT_BUFFER_BYTES 32768
 #endif
 
+/* Stands in the queue for descriptors that the kernel dropped. */
+enum { DESCRIPTOR_LOST = -2 };
+
 enum { BUFFER_BYTES = AGENT_BUFFER_BYTES, QUEUE_LENGTH = 2 * LIMIT_DESCRIPTORS };
 
 /* A program whose every count, offset and index has been checked (check.c). */
@@ -43,10 +46,20 @@ struct agent {
   int32_t socket;
   int32_t signals;
   uint64_t mask;
+  uint32_t on_parent_death;
+  /* The timer that wakes this process until it sees that its connection has ended (signals.c) */
+  int32_t timer;
+  bool waking;
   /* Id of the order being handled: a fault names it. */
   uint32_t order;
   bool greeted;
   bool detached;
+  /* Calls that are forbidden, a bit each (filter.c) */
+  struct wire_filter filter;
+  struct wire_options options;
+  /* What certain children get instead when the connection has ended (end.c) */
+  uint32_t orphan_count;
+  struct wire_orphan orphans[LIMIT_ORPHANS];
   /* Descriptors received for frames that are not complete yet, in order. */
   uint32_t queue_count;
   int32_t queue[QUEUE_LENGTH];
@@ -58,12 +71,19 @@ struct agent {
 /* Hidden: a symbol that might come from elsewhere is reached through a table of addresses on arm64, which needs a relocation. */
 extern struct agent agent __attribute__((visibility("hidden")));
 
+/* image.c: both return only when they failed. A file with capabilities is executed itself, not a copy */
+void image_execute(bool keep_file);
+/* Executes an open file of this binary, or /proc/self/exe for a negative one; `option` is argv[1] */
+int64_t image_replace(int32_t file, const char *option);
+
 /* loop.c */
 _Noreturn void loop_run(void);
 
 /* input.c */
 void input_read(void);
 void input_reset(void);
+/* Whether more has been read than the order being handled. */
+bool input_pending(void);
 
 /* orders.c: false when this process is a fresh child, for which the frame does not count. */
 bool order_handle(const struct wire_frame *frame, uint8_t *payload);
@@ -88,6 +108,15 @@ int64_t run_send(const struct run *run, const struct wire_send *send);
 /* Whether `size` bytes at an address lie in the data or the reply of the program. */
 bool run_holds(const struct run *run, uint64_t address, uint64_t size);
 
+/* filter.c */
+bool filter_forbids(uint32_t number);
+void filter_add(const struct wire_filter *more);
+void filter_inherit(void);
+
+/* reexec.c */
+int64_t reexec(const uint64_t *arguments);
+_Noreturn void reexec_resume(int32_t file);
+
 /* child.c */
 int64_t child_clone(struct run *run, const uint64_t *arguments);
 
@@ -98,16 +127,28 @@ bool descriptors_adopt(int32_t control, uint8_t *kept, uint32_t count);
 /* signals.c */
 void signals_open(uint32_t on_parent_death);
 void signals_block(void);
+void signals_rest(void);
+void signals_rearm(void);
 void signals_select(uint64_t mask);
 void signals_read(void);
+void signals_reap(void);
+/* Tells what trapped system calls left behind. */
+void signals_flush(void);
 
 /* cleanup.c */
 void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length);
 void cleanup_drop(void);
 void cleanup_run(void);
+/* For reexec.c: every registered program, written to and read from a file, and whether an exec leaves its descriptors open. */
+int64_t cleanup_save(int32_t file);
+int64_t cleanup_load(int32_t file);
+void cleanup_pass(bool through_exec);
 
 /* end.c */
 _Noreturn void finish(int32_t code);
 void pause_for(uint32_t ms);
+/* 0, or why that cannot be done for a child. */
+int64_t orphan_add(const struct wire_orphan *orphan);
+void orphan_forget(int32_t pid);
 
 #endif

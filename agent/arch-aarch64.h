@@ -21,6 +21,9 @@ static inline int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, 
 /* The vdso has the trampoline of sigreturn(2). */
 #define ARCH_SA_RESTORER 0U
 #define ARCH_RESTORE _Static_assert(1, "nothing to define")
-#define ARCH_START __asm__(".text\n.global _start\n_start:\n  mov x29, #0\n  mov x30, #0\n  bl agent_start\n  brk #0\n")
+/* Offset of x0 in struct ucontext: flags, link, stack, 128 bytes of sigset, aligned to 16, fault_address (asm/ucontext.h) */
+#define ARCH_CONTEXT_RESULT 184
+#define ARCH_START \
+  __asm__(".text\n.global _start\n_start:\n  mov x29, #0\n  mov x30, #0\n  mov x0, sp\n  bl agent_start\n  brk #0\n")
 
 #endif

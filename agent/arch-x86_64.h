@@ -22,7 +22,10 @@ static inline int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, 
 #define ARCH_SA_RESTORER 0x04000000U
 #define ARCH_RESTORE \
   __asm__(".text\n.hidden restore_signal\n.global restore_signal\nrestore_signal:\n  mov $15, %eax\n  syscall\n")
+/* Offset of rax in struct ucontext: flags, link, stack, then r8 to r15, di, si, bp, bx, dx, ax (asm/sigcontext.h) */
+#define ARCH_CONTEXT_RESULT 144
 #define ARCH_START \
-  __asm__(".text\n.global _start\n_start:\n  xor %ebp, %ebp\n  and $-16, %rsp\n  call agent_start\n  hlt\n")
+  __asm__(".text\n.global _start\n_start:\n  xor %ebp, %ebp\n  mov %rsp, %rdi\n" \
+          "  and $-16, %rsp\n  call agent_start\n  hlt\n")
 
 #endif

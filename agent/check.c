@@ -80,8 +80,9 @@ struct program check_program(uint8_t *bytes, uint64_t length, int32_t *attached,
   if (end > length) fault(FAULT_PAYLOAD_SHORT, end);
   /* A sender may pad a frame to a multiple of 8, no further. */
   if (length - end >= 8) fault(FAULT_VALUE_OUT_OF_RANGE, length - end);
-  if (head->reserved != 0) fault(FAULT_RESERVED_NOT_ZERO, head->reserved);
+  if (head->returns > 1) fault(FAULT_VALUE_UNKNOWN, head->returns);
   uint64_t answer = sizeof(struct wire_reply) + head->steps * (uint64_t)sizeof(int64_t) + head->reply;
+  if (head->returns != 0) answer += head->data;
   if (answer > LIMIT_FRAME) fault(FAULT_VALUE_OUT_OF_RANGE, answer);
   program.steps = (void *)(bytes + steps_at);
   program.relocations = (void *)(bytes + relocations_at);

@@ -1,6 +1,6 @@
 /* Owns: the one way to a new process, and what a fresh child must forget and set up.
  * Must not: share memory, descriptors or signal handlers with the child.
- * Depends on: descriptors.c, signals.c, input.c, cleanup.c. Start reading at: child_clone. */
+ * Depends on: descriptors.c, filter.c, signals.c, input.c, cleanup.c. Start reading at: child_clone. */
 #include <linux/sched.h>
 
 #include "agent.h"
@@ -40,6 +40,9 @@ static void begin(struct run *run, const uint64_t *a) {
   agent.mask = 0;
   agent.greeted = false;
   agent.detached = false;
+  agent.waking = false;
+  agent.orphan_count = 0;
+  filter_inherit();
   agent.queue_count = 0;
   agent.attached_count = 0;
   cleanup_drop();

@@ -4,6 +4,9 @@
 #include "agent.h"
 #include "memory.h"
 
+/* Words that stand before a saved program: key, length, number of descriptors */
+enum { CLEANUP_HEAD = 3 };
+
 /* One mapping each: this head, the descriptors that came with the frame, the program. */
 struct cleanup {
   struct cleanup *older;
@@ -46,6 +49,46 @@ void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length) {
   forget(key);
   cleanup->older = agent.cleanups;
   agent.cleanups = cleanup;
+}
+
+static uint64_t attached_size(const struct cleanup *cleanup) {
+  return cleanup->attached_count * sizeof(cleanup->attached[0]);
+}
+
+int64_t cleanup_save(int32_t file) {
+  for (const struct cleanup *c = agent.cleanups; c != NULL; c = c->older) {
+    const uint32_t head[] = {c->key, c->length, c->attached_count};
+    int64_t result = sys_write_all(file, head, sizeof(head));
+    if (!failed(result)) result = sys_write_all(file, c->attached, attached_size(c));
+    if (!failed(result)) result = sys_write_all(file, c->bytes, c->length);
+    if (failed(result)) return result;
+  }
+  return 0;
+}
+
+int64_t cleanup_load(int32_t file) {
+  struct cleanup **link = &agent.cleanups;
+  uint32_t head[CLEANUP_HEAD];
+  while (sys_read(file, head, sizeof(head)) == sizeof(head)) {
+    uint64_t size = sizeof(struct cleanup) + head[1];
+    struct cleanup *cleanup = pages(size);
+    if (cleanup == NULL) return -ENOMEM;
+    cleanup->size = size;
+    cleanup->key = head[0];
+    cleanup->length = head[1];
+    cleanup->attached_count = head[2];
+    if (sys_read(file, cleanup->attached, attached_size(cleanup)) != (int64_t)attached_size(cleanup)) return -EIO;
+    if (sys_read(file, cleanup->bytes, cleanup->length) != cleanup->length) return -EIO;
+    *link = cleanup;
+    link = &cleanup->older;
+  }
+  return 0;
+}
+
+void cleanup_pass(bool through_exec) {
+  for (struct cleanup *c = agent.cleanups; c != NULL; c = c->older)
+    for (uint32_t i = 0; i < c->attached_count; i++)
+      if (c->attached[i] >= 0) (void)sys_fcntl(c->attached[i], F_SETFD, through_exec ? 0 : FD_CLOEXEC);
 }
 
 /* In a fresh child: the programs are the parent's. Its descriptors are closed already. */

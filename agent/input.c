@@ -12,7 +12,11 @@ static struct {
   uint8_t *bytes;
   uint64_t capacity;
   uint64_t used;
+  /* End of the order being handled */
+  uint64_t handled;
 } input;
+
+bool input_pending(void) { return input.used > input.handled || agent.queue_count > 0; }
 
 void input_reset(void) {
   if (input.bytes != NULL && input.bytes != buffer) pages_free(input.bytes, input.capacity);
@@ -34,6 +38,12 @@ static void queue_add(const uint8_t *fds, uint64_t size) {
   }
 }
 
+/* What came without its descriptors has one entry that says so. */
+static void queue_lost(void) {
+  int32_t lost = DESCRIPTOR_LOST;
+  queue_add((const uint8_t *)&lost, sizeof(lost));
+}
+
 static void queue_control(const uint8_t *control, uint64_t length) {
   struct control_head head;
   for (uint64_t at = 0; at + sizeof(head) <= length;) {
@@ -53,7 +63,14 @@ static uint64_t receive(void) {
   int64_t count = sys_recvmsg(agent.socket, &message, MESSAGE_DONTWAIT | MESSAGE_CMSG_CLOEXEC);
   if (count == -EAGAIN || count == -EINTR) return 0;
   if (count <= 0) finish(0);
+  uint32_t before = agent.queue_count;
   queue_control(control, message.control_length);
+  /* No room in the table of descriptors (RLIMIT_NOFILE): the kernel drops those that do not fit (unix(7)). */
+  if ((message.flags & MESSAGE_TRUNCATED_CONTROL) != 0) {
+    attached_close(agent.queue + before, agent.queue_count - before);
+    agent.queue_count = before;
+    queue_lost();
+  }
   return (uint64_t)count;
 }
 
@@ -99,6 +116,7 @@ void input_read(void) {
       if (size > input.capacity) grow(size);
       break;
     }
+    input.handled = at + size;
     if (!order_handle(frame, (uint8_t *)(frame + 1))) return;
     at += size;
   }

@@ -6,6 +6,7 @@
 void loop_run(void) {
   for (;;) {
     struct pollfd watched[2] = {{.fd = agent.socket, .events = POLLIN}, {.fd = agent.signals, .events = POLLIN}};
+    signals_flush();
     int64_t ready = sys_ppoll(watched, 2, NULL);
     if (ready == -EINTR || ready == -EAGAIN || ready == -ENOMEM) continue;
     if (failed(ready)) finish(1);

@@ -11,12 +11,17 @@ void attached_close(int32_t *fds, uint32_t count) {
   }
 }
 
-static void take_attached(uint32_t count) {
+/* False when the kernel had no room for the descriptors of this frame. */
+static bool take_attached(uint32_t count) {
+  const bool lost = count > 0 && agent.queue_count > 0 && agent.queue[0] == DESCRIPTOR_LOST;
+  if (lost) count = 1;
   if (count > agent.queue_count) fault(FAULT_DESCRIPTORS_MISSING, count);
   memcpy(agent.attached, agent.queue, count * sizeof(int32_t));
   agent.attached_count = count;
   agent.queue_count -= count;
   memmove(agent.queue, agent.queue + count, agent.queue_count * sizeof(int32_t));
+  if (lost) agent.attached_count = 0;
+  return !lost;
 }
 
 /* Fixed-size orders are exactly as long as they are, and take no descriptors. */
@@ -25,8 +30,8 @@ static void expect(const struct wire_frame *frame, uint64_t size) {
   if (frame->descriptors != 0) fault(FAULT_VALUE_OUT_OF_RANGE, frame->descriptors);
 }
 
-static void acknowledge(uint32_t id) {
-  struct run nothing = {.program = NULL};
+static void answer(uint32_t id, int64_t result) {
+  struct run nothing = {.program = NULL, .error = (int32_t)-result};
   if (id != 0) output_reply(id, &nothing);
 }
 
@@ -73,28 +78,61 @@ static void order_signals(const struct wire_frame *frame, const uint8_t *payload
   signals_select(signals.mask);
 }
 
+static void order_filter(const struct wire_frame *frame, const uint8_t *payload) {
+  struct wire_filter filter;
+  expect(frame, sizeof(filter));
+  memcpy(&filter, payload, sizeof(filter));
+  filter_add(&filter);
+}
+
+static void order_options(const struct wire_frame *frame, const uint8_t *payload) {
+  expect(frame, sizeof(agent.options));
+  memcpy(&agent.options, payload, sizeof(agent.options));
+}
+
+static int64_t order_orphan(const struct wire_frame *frame, const uint8_t *payload) {
+  struct wire_orphan orphan;
+  expect(frame, sizeof(orphan));
+  memcpy(&orphan, payload, sizeof(orphan));
+  return orphan_add(&orphan);
+}
+
 bool order_handle(const struct wire_frame *frame, uint8_t *payload) {
   if (!agent.greeted) {
     greet(frame, payload);
     return true;
   }
-  take_attached(frame->descriptors);
+  if (!take_attached(frame->descriptors)) {
+    answer(frame->id, -EMFILE);
+    return true;
+  }
   switch (frame->type) {
     case FRAME_RUN:
       if (!order_run(frame, payload)) return false;
       break;
     case FRAME_CLEANUP:
       order_cleanup(frame, payload);
-      acknowledge(frame->id);
+      answer(frame->id, 0);
       break;
     case FRAME_SIGNALS:
       order_signals(frame, payload);
-      acknowledge(frame->id);
+      answer(frame->id, 0);
+      break;
+    case FRAME_FILTER:
+      order_filter(frame, payload);
+      answer(frame->id, 0);
+      break;
+    case FRAME_OPTIONS:
+      order_options(frame, payload);
+      answer(frame->id, 0);
+      break;
+    case FRAME_ORPHAN:
+      answer(frame->id, order_orphan(frame, payload));
       break;
     case FRAME_DETACH:
       expect(frame, 0);
       agent.detached = true;
-      acknowledge(frame->id);
+      answer(frame->id, 0);
       break;
     default:
       fault(FAULT_FRAME_UNKNOWN, frame->type);

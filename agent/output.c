@@ -4,7 +4,7 @@
 #include "agent.h"
 #include "memory.h"
 
-enum { PARTS = 4 };
+enum { PARTS = 5 };
 
 static void advance(struct message *message, uint64_t count) {
   while (message->part_count > 0 && count >= message->parts->length) {
@@ -82,15 +82,22 @@ void output_reply(uint32_t id, struct run *run) {
   int32_t fds[LIMIT_DESCRIPTORS];
   uint32_t count = collect(run, fds);
   struct wire_reply reply = {.results = run->done, .error = run->error};
-  if (run->program != NULL) reply.reply = run->program->head.reply;
-  struct part parts[] = {
-    {&reply, sizeof(reply)}, {run->results, run->done * sizeof(int64_t)}, {run->reply, reply.reply}};
+  uint8_t *data = NULL;
+  if (run->program != NULL) {
+    reply.reply = run->program->head.reply;
+    data = run->program->data;
+    if (run->program->head.returns != 0) reply.data = run->program->head.data;
+  }
+  struct part parts[] = {{&reply, sizeof(reply)},
+                         {run->results, run->done * sizeof(int64_t)},
+                         {run->reply, reply.reply},
+                         {data, reply.data}};
   if (id != 0) {
-    int64_t result = output_send(FRAME_REPLY, id, parts, 3, fds, run->error == 0 ? count : 0);
+    int64_t result = output_send(FRAME_REPLY, id, parts, PARTS - 1, fds, run->error == 0 ? count : 0);
     /* What cannot be sent (EBADF of a wrong number, ETOOMANYREFS) must not cost the answer. */
     if (failed(result) && result != -EPIPE && result != -ECONNRESET && count > 0) {
       reply.error = (int32_t)-result;
-      (void)output_send(FRAME_REPLY, id, parts, 3, NULL, 0);
+      (void)output_send(FRAME_REPLY, id, parts, PARTS - 1, NULL, 0);
     }
   }
   attached_close(fds, count);

@@ -1,6 +1,6 @@
 /* Owns: running a checked program, step by step.
- * Must not: know what a step is for; only CLONE, DESCRIPTORS and the calls that would share this stack are known by number.
- * Depends on: child.c, descriptors.c. Start reading at: run_steps. */
+ * Must not: know what a step is for; only the special ones and the calls that would share this stack are known by number.
+ * Depends on: child.c, descriptors.c, filter.c, reexec.c. Start reading at: run_steps. */
 #include "agent.h"
 #include "memory.h"
 
@@ -112,11 +112,14 @@ static int64_t relocate(const struct run *run, uint32_t step, uint32_t *next) {
 }
 
 static int64_t execute(struct run *run, uint32_t number, const uint64_t *a) {
+  if (filter_forbids(number)) return -(int64_t)LIMIT_FILTERED;
   switch (number) {
     case SPECIAL_CLONE:
       return child_clone(run, a);
     case SPECIAL_DESCRIPTORS:
       return descriptors_place(run, a);
+    case SPECIAL_REEXEC:
+      return reexec(a);
     default:
       break;
   }
@@ -131,6 +134,24 @@ static int64_t execute(struct run *run, uint32_t number, const uint64_t *a) {
       return -EINVAL;
     default:
       return sys_any(number, a);
+  }
+}
+
+/* After these the kernel has forgotten the signal that a parent's death sends (prctl(2), PR_SET_PDEATHSIG). */
+static bool changes_credentials(uint32_t number) {
+  switch (number) {
+    case __NR_setuid:
+    case __NR_setgid:
+    case __NR_setreuid:
+    case __NR_setregid:
+    case __NR_setresuid:
+    case __NR_setresgid:
+    case __NR_setfsuid:
+    case __NR_setfsgid:
+    case __NR_capset:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -152,6 +173,8 @@ void run_steps(struct run *run) {
       missing = resolve(run, step->kinds >> (a * KIND_BITS) & KIND_MASK, step->arguments[a], &values[a]);
     int64_t result = missing != 0 ? missing : execute(run, step->number, arguments);
     if (run->reborn) return;
+    signals_flush();
+    if (changes_credentials(step->number)) signals_rearm();
     run->results[i] = result;
     run->done = i + 1;
     if (missing == 0 && failed(result) && !tolerates(step, result)) {

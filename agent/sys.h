@@ -20,6 +20,7 @@
 int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 int64_t sys_any(uint32_t number, const uint64_t *a);
 #define ARCH_SA_RESTORER 0U
+#define ARCH_CONTEXT_RESULT 0
 #elif defined(__x86_64__)
 #include "arch-x86_64.h"
 #elif defined(__aarch64__)
@@ -37,9 +38,19 @@ int64_t sys_any(uint32_t number, const uint64_t *a);
 
 /* asm-generic/mman-common.h and linux/signal.h clash with hosted headers or lack these, so the numbers stand here. */
 enum { PROT_READ_WRITE = 3, MAP_PRIVATE_ANONYMOUS = 0x22 };
-enum { SIG_WAKE = 64, SIG_KILL = 9, SIG_CHLD = 17, SIG_LAST = 64, SIG_SETMASK_ = 2, SIGNAL_SET_BYTES = 8 };
-enum { WAIT_NOHANG = 1, WAIT_ALL = 0x40000000 };
-enum { SOCKET_LEVEL = 1, SOCKET_RIGHTS = 1 };
+enum {
+  SIG_WAKE = 64,
+  SIG_KILL = 9,
+  SIG_CHLD = 17,
+  SIG_CONT = 18,
+  SIG_SYS = 31,
+  SIG_LAST = 64,
+  SIG_SETMASK_ = 2,
+  SIGNAL_SET_BYTES = 8
+};
+enum { SIG_INFO_FLAG = 4 };
+enum { WAIT_NOHANG = 1, WAIT_ALL = 0x40000000, WAIT_STATUS_MASK = 0xff, WAIT_STATUS_STOPPED = 0x7f };
+enum { SOCKET_LEVEL = 1, SOCKET_RIGHTS = 1, SOCKET_TYPE = 3, SOCKET_DOMAIN = 39, UNIX_DOMAIN = 1, STREAM_TYPE = 1 };
 enum {
   MESSAGE_TRUNCATED_CONTROL = 8,
   MESSAGE_DONTWAIT = 0x40,
@@ -57,6 +68,20 @@ struct signal_action {
 #endif
   uint64_t mask;
 };
+
+/* struct itimerspec and the part of struct sigevent that SIGEV_SIGNAL needs (asm-generic/siginfo.h) */
+struct itimer_spec {
+  struct __kernel_timespec interval;
+  struct __kernel_timespec first;
+};
+
+struct signal_event {
+  uint64_t value;
+  int32_t signal;
+  int32_t notify;
+  uint64_t rest[6];
+};
+_Static_assert(sizeof(struct signal_event) == 64, "struct sigevent");
 
 struct part {
   void *base;
@@ -110,8 +135,43 @@ static inline int64_t sys_read(int32_t fd, void *bytes, uint64_t size) {
   return sys6(__NR_read, NUMBER(fd), ADDRESS(bytes), size, 0, 0, 0);
 }
 
+static inline int64_t sys_write_all(int32_t fd, const void *bytes, uint64_t size) {
+  const uint8_t *next = (const uint8_t *)bytes;
+  while (size > 0) {
+    int64_t count = sys6(__NR_write, NUMBER(fd), ADDRESS(next), size, 0, 0, 0);
+    if (failed(count)) return count;
+    next += count;
+    size -= (uint64_t)count;
+  }
+  return 0;
+}
+
+static inline int64_t sys_lseek(int32_t fd, uint64_t offset) {
+  return sys6(__NR_lseek, NUMBER(fd), offset, 0, 0, 0, 0);
+}
+
 static inline int64_t sys_readlink(const char *path, void *bytes, uint64_t size) {
   return sys6(__NR_readlinkat, NUMBER(AT_FDCWD), ADDRESS(path), ADDRESS(bytes), size, 0, 0);
+}
+
+static inline int64_t sys_write(int32_t fd, const void *bytes, uint64_t size) {
+  return sys6(__NR_write, NUMBER(fd), ADDRESS(bytes), size, 0, 0, 0);
+}
+
+static inline int64_t sys_memfd(const char *name, uint32_t flags) {
+  return sys6(__NR_memfd_create, ADDRESS(name), flags, 0, 0, 0, 0);
+}
+
+static inline int64_t sys_sendfile(int32_t to, int32_t from, uint64_t size) {
+  return sys6(__NR_sendfile, NUMBER(to), NUMBER(from), 0, size, 0, 0);
+}
+
+static inline int64_t sys_execveat(int32_t file, const char *path, const void *argv, const void *envp, uint32_t flags) {
+  return sys6(__NR_execveat, NUMBER(file), ADDRESS(path), ADDRESS(argv), ADDRESS(envp), flags, 0);
+}
+
+static inline int64_t sys_sockopt(int32_t fd, uint32_t option, void *value, uint32_t *size) {
+  return sys6(__NR_getsockopt, NUMBER(fd), SOCKET_LEVEL, option, ADDRESS(value), ADDRESS(size), 0);
 }
 
 static inline int64_t sys_recvmsg(int32_t fd, struct message *message, uint32_t flags) {
@@ -135,6 +195,8 @@ static inline int64_t sys_munmap(void *bytes, uint64_t size) {
 }
 
 static inline int64_t sys_getpid(void) { return sys6(__NR_getpid, 0, 0, 0, 0, 0, 0); }
+
+static inline int64_t sys_identity(uint32_t call) { return sys6(call, 0, 0, 0, 0, 0, 0); }
 
 static inline int64_t sys_setsid(void) { return sys6(__NR_setsid, 0, 0, 0, 0, 0, 0); }
 
@@ -167,6 +229,16 @@ static inline int64_t sys_clone3(void *arguments, uint64_t size) {
 static inline int64_t sys_clock(struct __kernel_timespec *now) {
   return sys6(__NR_clock_gettime, 1, ADDRESS(now), 0, 0, 0, 0);
 }
+
+static inline int64_t sys_timer_create(const struct signal_event *event, int32_t *timer) {
+  return sys6(__NR_timer_create, 1, ADDRESS(event), ADDRESS(timer), 0, 0, 0);
+}
+
+static inline int64_t sys_timer_set(int32_t timer, const struct itimer_spec *spec) {
+  return sys6(__NR_timer_settime, NUMBER(timer), 0, ADDRESS(spec), 0, 0, 0);
+}
+
+static inline int64_t sys_timer_delete(int32_t timer) { return sys6(__NR_timer_delete, NUMBER(timer), 0, 0, 0, 0, 0); }
 
 static inline int64_t sys_prlimit(uint32_t resource, const void *set, void *get) {
   return sys6(__NR_prlimit64, 0, resource, ADDRESS(set), ADDRESS(get), 0, 0);

@@ -927,6 +927,16 @@ _Static_assert((unsigned)(FASYNC) == (unsigned)8192u, "FASYNC");
 #else
 extern char missing_FASYNC;
 #endif
+#ifdef O_FSYNC
+_Static_assert((unsigned)(O_FSYNC) == (unsigned)1052672u, "O_FSYNC");
+#else
+extern char missing_O_FSYNC;
+#endif
+#ifdef O_RSYNC
+_Static_assert((unsigned)(O_RSYNC) == (unsigned)1052672u, "O_RSYNC");
+#else
+extern char missing_O_RSYNC;
+#endif
 #ifdef SPLICE_F_MOVE
 _Static_assert((unsigned)(SPLICE_F_MOVE) == (unsigned)1u, "SPLICE_F_MOVE");
 #else
@@ -1765,6 +1775,21 @@ _Static_assert((unsigned)(F_CREATED_QUERY) == (unsigned)1028u, "F_CREATED_QUERY"
 #else
 extern char missing_F_CREATED_QUERY;
 #endif
+#ifdef F_OWNER_TID
+_Static_assert((unsigned)(F_OWNER_TID) == (unsigned)0u, "F_OWNER_TID");
+#else
+extern char missing_F_OWNER_TID;
+#endif
+#ifdef F_OWNER_PID
+_Static_assert((unsigned)(F_OWNER_PID) == (unsigned)1u, "F_OWNER_PID");
+#else
+extern char missing_F_OWNER_PID;
+#endif
+#ifdef F_OWNER_PGRP
+_Static_assert((unsigned)(F_OWNER_PGRP) == (unsigned)2u, "F_OWNER_PGRP");
+#else
+extern char missing_F_OWNER_PGRP;
+#endif
 #ifdef F_RDLCK
 _Static_assert((unsigned)(F_RDLCK) == (unsigned)0u, "F_RDLCK");
 #else
@@ -2446,6 +2471,16 @@ _Static_assert((unsigned)(TUNSETSNDBUF) == (unsigned)1074025684ull, "TUNSETSNDBU
 #else
 extern char missing_TUNSETSNDBUF;
 #endif
+#ifdef TUNATTACHFILTER
+_Static_assert((unsigned)(TUNATTACHFILTER) == (unsigned)1074812117ull, "TUNATTACHFILTER");
+#else
+extern char missing_TUNATTACHFILTER;
+#endif
+#ifdef TUNDETACHFILTER
+_Static_assert((unsigned)(TUNDETACHFILTER) == (unsigned)1074812118ull, "TUNDETACHFILTER");
+#else
+extern char missing_TUNDETACHFILTER;
+#endif
 #ifdef TUNGETVNETHDRSZ
 _Static_assert((unsigned)(TUNGETVNETHDRSZ) == (unsigned)2147767511ull, "TUNGETVNETHDRSZ");
 #else
@@ -2575,6 +2610,31 @@ extern char missing_IFF_PERSIST;
 _Static_assert((unsigned)(IFF_NOFILTER) == (unsigned)4096u, "IFF_NOFILTER");
 #else
 extern char missing_IFF_NOFILTER;
+#endif
+#ifdef TUN_F_CSUM
+_Static_assert((unsigned)(TUN_F_CSUM) == (unsigned)1u, "TUN_F_CSUM");
+#else
+extern char missing_TUN_F_CSUM;
+#endif
+#ifdef TUN_F_TSO4
+_Static_assert((unsigned)(TUN_F_TSO4) == (unsigned)2u, "TUN_F_TSO4");
+#else
+extern char missing_TUN_F_TSO4;
+#endif
+#ifdef TUN_F_TSO6
+_Static_assert((unsigned)(TUN_F_TSO6) == (unsigned)4u, "TUN_F_TSO6");
+#else
+extern char missing_TUN_F_TSO6;
+#endif
+#ifdef TUN_F_TSO_ECN
+_Static_assert((unsigned)(TUN_F_TSO_ECN) == (unsigned)8u, "TUN_F_TSO_ECN");
+#else
+extern char missing_TUN_F_TSO_ECN;
+#endif
+#ifdef TUN_F_UFO
+_Static_assert((unsigned)(TUN_F_UFO) == (unsigned)16u, "TUN_F_UFO");
+#else
+extern char missing_TUN_F_UFO;
 #endif
 #elif ABI_PART == 18 /* linux/in.h */
 #include <linux/in.h>
@@ -3428,6 +3488,181 @@ extern char missing_MOVE_MOUNT_SET_GROUP;
 _Static_assert((unsigned)(MOVE_MOUNT_BENEATH) == (unsigned)512u, "MOVE_MOUNT_BENEATH");
 #else
 extern char missing_MOVE_MOUNT_BENEATH;
+#endif
+#ifdef MS_RDONLY
+_Static_assert((unsigned)(MS_RDONLY) == (unsigned)1u, "MS_RDONLY");
+#else
+extern char missing_MS_RDONLY;
+#endif
+#ifdef MS_NOSUID
+_Static_assert((unsigned)(MS_NOSUID) == (unsigned)2u, "MS_NOSUID");
+#else
+extern char missing_MS_NOSUID;
+#endif
+#ifdef MS_NODEV
+_Static_assert((unsigned)(MS_NODEV) == (unsigned)4u, "MS_NODEV");
+#else
+extern char missing_MS_NODEV;
+#endif
+#ifdef MS_NOEXEC
+_Static_assert((unsigned)(MS_NOEXEC) == (unsigned)8u, "MS_NOEXEC");
+#else
+extern char missing_MS_NOEXEC;
+#endif
+#ifdef MS_SYNCHRONOUS
+_Static_assert((unsigned)(MS_SYNCHRONOUS) == (unsigned)16u, "MS_SYNCHRONOUS");
+#else
+extern char missing_MS_SYNCHRONOUS;
+#endif
+#ifdef MS_REMOUNT
+_Static_assert((unsigned)(MS_REMOUNT) == (unsigned)32u, "MS_REMOUNT");
+#else
+extern char missing_MS_REMOUNT;
+#endif
+#ifdef MS_MANDLOCK
+_Static_assert((unsigned)(MS_MANDLOCK) == (unsigned)64u, "MS_MANDLOCK");
+#else
+extern char missing_MS_MANDLOCK;
+#endif
+#ifdef MS_DIRSYNC
+_Static_assert((unsigned)(MS_DIRSYNC) == (unsigned)128u, "MS_DIRSYNC");
+#else
+extern char missing_MS_DIRSYNC;
+#endif
+#ifdef MS_NOSYMFOLLOW
+_Static_assert((unsigned)(MS_NOSYMFOLLOW) == (unsigned)256u, "MS_NOSYMFOLLOW");
+#else
+extern char missing_MS_NOSYMFOLLOW;
+#endif
+#ifdef MS_NOATIME
+_Static_assert((unsigned)(MS_NOATIME) == (unsigned)1024u, "MS_NOATIME");
+#else
+extern char missing_MS_NOATIME;
+#endif
+#ifdef MS_NODIRATIME
+_Static_assert((unsigned)(MS_NODIRATIME) == (unsigned)2048u, "MS_NODIRATIME");
+#else
+extern char missing_MS_NODIRATIME;
+#endif
+#ifdef MS_BIND
+_Static_assert((unsigned)(MS_BIND) == (unsigned)4096u, "MS_BIND");
+#else
+extern char missing_MS_BIND;
+#endif
+#ifdef MS_MOVE
+_Static_assert((unsigned)(MS_MOVE) == (unsigned)8192u, "MS_MOVE");
+#else
+extern char missing_MS_MOVE;
+#endif
+#ifdef MS_REC
+_Static_assert((unsigned)(MS_REC) == (unsigned)16384u, "MS_REC");
+#else
+extern char missing_MS_REC;
+#endif
+#ifdef MS_SILENT
+_Static_assert((unsigned)(MS_SILENT) == (unsigned)32768u, "MS_SILENT");
+#else
+extern char missing_MS_SILENT;
+#endif
+#ifdef MS_POSIXACL
+_Static_assert((unsigned)(MS_POSIXACL) == (unsigned)65536u, "MS_POSIXACL");
+#else
+extern char missing_MS_POSIXACL;
+#endif
+#ifdef MS_UNBINDABLE
+_Static_assert((unsigned)(MS_UNBINDABLE) == (unsigned)131072u, "MS_UNBINDABLE");
+#else
+extern char missing_MS_UNBINDABLE;
+#endif
+#ifdef MS_PRIVATE
+_Static_assert((unsigned)(MS_PRIVATE) == (unsigned)262144u, "MS_PRIVATE");
+#else
+extern char missing_MS_PRIVATE;
+#endif
+#ifdef MS_SLAVE
+_Static_assert((unsigned)(MS_SLAVE) == (unsigned)524288u, "MS_SLAVE");
+#else
+extern char missing_MS_SLAVE;
+#endif
+#ifdef MS_SHARED
+_Static_assert((unsigned)(MS_SHARED) == (unsigned)1048576u, "MS_SHARED");
+#else
+extern char missing_MS_SHARED;
+#endif
+#ifdef MS_RELATIME
+_Static_assert((unsigned)(MS_RELATIME) == (unsigned)2097152u, "MS_RELATIME");
+#else
+extern char missing_MS_RELATIME;
+#endif
+#ifdef MS_KERNMOUNT
+_Static_assert((unsigned)(MS_KERNMOUNT) == (unsigned)4194304u, "MS_KERNMOUNT");
+#else
+extern char missing_MS_KERNMOUNT;
+#endif
+#ifdef MS_I_VERSION
+_Static_assert((unsigned)(MS_I_VERSION) == (unsigned)8388608u, "MS_I_VERSION");
+#else
+extern char missing_MS_I_VERSION;
+#endif
+#ifdef MS_STRICTATIME
+_Static_assert((unsigned)(MS_STRICTATIME) == (unsigned)16777216u, "MS_STRICTATIME");
+#else
+extern char missing_MS_STRICTATIME;
+#endif
+#ifdef MS_LAZYTIME
+_Static_assert((unsigned)(MS_LAZYTIME) == (unsigned)33554432u, "MS_LAZYTIME");
+#else
+extern char missing_MS_LAZYTIME;
+#endif
+#ifdef MS_SUBMOUNT
+_Static_assert((unsigned)(MS_SUBMOUNT) == (unsigned)67108864u, "MS_SUBMOUNT");
+#else
+extern char missing_MS_SUBMOUNT;
+#endif
+#ifdef MS_NOREMOTELOCK
+_Static_assert((unsigned)(MS_NOREMOTELOCK) == (unsigned)134217728u, "MS_NOREMOTELOCK");
+#else
+extern char missing_MS_NOREMOTELOCK;
+#endif
+#ifdef MS_NOSEC
+_Static_assert((unsigned)(MS_NOSEC) == (unsigned)268435456u, "MS_NOSEC");
+#else
+extern char missing_MS_NOSEC;
+#endif
+#ifdef MS_BORN
+_Static_assert((unsigned)(MS_BORN) == (unsigned)536870912u, "MS_BORN");
+#else
+extern char missing_MS_BORN;
+#endif
+#ifdef MS_ACTIVE
+_Static_assert((unsigned)(MS_ACTIVE) == (unsigned)1073741824ull, "MS_ACTIVE");
+#else
+extern char missing_MS_ACTIVE;
+#endif
+#ifdef MS_NOUSER
+_Static_assert((unsigned)(MS_NOUSER) == (unsigned)2147483648ull, "MS_NOUSER");
+#else
+extern char missing_MS_NOUSER;
+#endif
+#ifdef MS_VERBOSE
+_Static_assert((unsigned)(MS_VERBOSE) == (unsigned)32768u, "MS_VERBOSE");
+#else
+extern char missing_MS_VERBOSE;
+#endif
+#ifdef MS_RMT_MASK
+_Static_assert((unsigned)(MS_RMT_MASK) == (unsigned)41943121u, "MS_RMT_MASK");
+#else
+extern char missing_MS_RMT_MASK;
+#endif
+#ifdef MS_MGC_VAL
+_Static_assert((unsigned)(MS_MGC_VAL) == (unsigned)3236757504ull, "MS_MGC_VAL");
+#else
+extern char missing_MS_MGC_VAL;
+#endif
+#ifdef MS_MGC_MSK
+_Static_assert((unsigned)(MS_MGC_MSK) == (unsigned)4294901760ull, "MS_MGC_MSK");
+#else
+extern char missing_MS_MGC_MSK;
 #endif
 #ifdef OPEN_TREE_CLONE
 _Static_assert((unsigned)(OPEN_TREE_CLONE) == (unsigned)1u, "OPEN_TREE_CLONE");
@@ -4752,6 +4987,16 @@ _Static_assert((unsigned)(PTRACE_SYSCALL) == (unsigned)24u, "PTRACE_SYSCALL");
 #else
 extern char missing_PTRACE_SYSCALL;
 #endif
+#ifdef PTRACE_SYSEMU
+_Static_assert((unsigned)(PTRACE_SYSEMU) == (unsigned)31u, "PTRACE_SYSEMU");
+#else
+extern char missing_PTRACE_SYSEMU;
+#endif
+#ifdef PTRACE_SYSEMU_SINGLESTEP
+_Static_assert((unsigned)(PTRACE_SYSEMU_SINGLESTEP) == (unsigned)32u, "PTRACE_SYSEMU_SINGLESTEP");
+#else
+extern char missing_PTRACE_SYSEMU_SINGLESTEP;
+#endif
 #ifdef PTRACE_SETOPTIONS
 _Static_assert((unsigned)(PTRACE_SETOPTIONS) == (unsigned)16896u, "PTRACE_SETOPTIONS");
 #else
@@ -4836,6 +5081,30 @@ extern char missing_PTRACE_GET_RSEQ_CONFIGURATION;
 _Static_assert((unsigned)(PTRACE_SET_SYSCALL_INFO) == (unsigned)16914u, "PTRACE_SET_SYSCALL_INFO");
 #else
 extern char missing_PTRACE_SET_SYSCALL_INFO;
+#endif
+#ifdef __aarch64__
+#ifdef PTRACE_PEEKMTETAGS
+_Static_assert((unsigned)(PTRACE_PEEKMTETAGS) == (unsigned)33u, "PTRACE_PEEKMTETAGS");
+#else
+extern char missing_PTRACE_PEEKMTETAGS;
+#endif
+#endif
+#ifdef __aarch64__
+#ifdef PTRACE_POKEMTETAGS
+_Static_assert((unsigned)(PTRACE_POKEMTETAGS) == (unsigned)34u, "PTRACE_POKEMTETAGS");
+#else
+extern char missing_PTRACE_POKEMTETAGS;
+#endif
+#endif
+#ifdef PTRACE_EVENTMSG_SYSCALL_ENTRY
+_Static_assert((unsigned)(PTRACE_EVENTMSG_SYSCALL_ENTRY) == (unsigned)1u, "PTRACE_EVENTMSG_SYSCALL_ENTRY");
+#else
+extern char missing_PTRACE_EVENTMSG_SYSCALL_ENTRY;
+#endif
+#ifdef PTRACE_EVENTMSG_SYSCALL_EXIT
+_Static_assert((unsigned)(PTRACE_EVENTMSG_SYSCALL_EXIT) == (unsigned)2u, "PTRACE_EVENTMSG_SYSCALL_EXIT");
+#else
+extern char missing_PTRACE_EVENTMSG_SYSCALL_EXIT;
 #endif
 #ifdef PTRACE_EVENT_FORK
 _Static_assert((unsigned)(PTRACE_EVENT_FORK) == (unsigned)1u, "PTRACE_EVENT_FORK");
@@ -4926,6 +5195,103 @@ extern char missing_PTRACE_O_EXITKILL;
 _Static_assert((unsigned)(PTRACE_O_SUSPEND_SECCOMP) == (unsigned)2097152u, "PTRACE_O_SUSPEND_SECCOMP");
 #else
 extern char missing_PTRACE_O_SUSPEND_SECCOMP;
+#endif
+#ifdef PTRACE_SYSCALL_INFO_NONE
+_Static_assert((unsigned)(PTRACE_SYSCALL_INFO_NONE) == (unsigned)0u, "PTRACE_SYSCALL_INFO_NONE");
+#else
+extern char missing_PTRACE_SYSCALL_INFO_NONE;
+#endif
+#ifdef PTRACE_SYSCALL_INFO_ENTRY
+_Static_assert((unsigned)(PTRACE_SYSCALL_INFO_ENTRY) == (unsigned)1u, "PTRACE_SYSCALL_INFO_ENTRY");
+#else
+extern char missing_PTRACE_SYSCALL_INFO_ENTRY;
+#endif
+#ifdef PTRACE_SYSCALL_INFO_EXIT
+_Static_assert((unsigned)(PTRACE_SYSCALL_INFO_EXIT) == (unsigned)2u, "PTRACE_SYSCALL_INFO_EXIT");
+#else
+extern char missing_PTRACE_SYSCALL_INFO_EXIT;
+#endif
+#ifdef PTRACE_SYSCALL_INFO_SECCOMP
+_Static_assert((unsigned)(PTRACE_SYSCALL_INFO_SECCOMP) == (unsigned)3u, "PTRACE_SYSCALL_INFO_SECCOMP");
+#else
+extern char missing_PTRACE_SYSCALL_INFO_SECCOMP;
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_GETREGS
+_Static_assert((unsigned)(PTRACE_GETREGS) == (unsigned)12u, "PTRACE_GETREGS");
+#else
+extern char missing_PTRACE_GETREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_SETREGS
+_Static_assert((unsigned)(PTRACE_SETREGS) == (unsigned)13u, "PTRACE_SETREGS");
+#else
+extern char missing_PTRACE_SETREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_GETFPREGS
+_Static_assert((unsigned)(PTRACE_GETFPREGS) == (unsigned)14u, "PTRACE_GETFPREGS");
+#else
+extern char missing_PTRACE_GETFPREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_SETFPREGS
+_Static_assert((unsigned)(PTRACE_SETFPREGS) == (unsigned)15u, "PTRACE_SETFPREGS");
+#else
+extern char missing_PTRACE_SETFPREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_GETFPXREGS
+_Static_assert((unsigned)(PTRACE_GETFPXREGS) == (unsigned)18u, "PTRACE_GETFPXREGS");
+#else
+extern char missing_PTRACE_GETFPXREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_SETFPXREGS
+_Static_assert((unsigned)(PTRACE_SETFPXREGS) == (unsigned)19u, "PTRACE_SETFPXREGS");
+#else
+extern char missing_PTRACE_SETFPXREGS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_OLDSETOPTIONS
+_Static_assert((unsigned)(PTRACE_OLDSETOPTIONS) == (unsigned)21u, "PTRACE_OLDSETOPTIONS");
+#else
+extern char missing_PTRACE_OLDSETOPTIONS;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_GET_THREAD_AREA
+_Static_assert((unsigned)(PTRACE_GET_THREAD_AREA) == (unsigned)25u, "PTRACE_GET_THREAD_AREA");
+#else
+extern char missing_PTRACE_GET_THREAD_AREA;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_SET_THREAD_AREA
+_Static_assert((unsigned)(PTRACE_SET_THREAD_AREA) == (unsigned)26u, "PTRACE_SET_THREAD_AREA");
+#else
+extern char missing_PTRACE_SET_THREAD_AREA;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_ARCH_PRCTL
+_Static_assert((unsigned)(PTRACE_ARCH_PRCTL) == (unsigned)30u, "PTRACE_ARCH_PRCTL");
+#else
+extern char missing_PTRACE_ARCH_PRCTL;
+#endif
+#endif
+#ifdef __x86_64__
+#ifdef PTRACE_SINGLEBLOCK
+_Static_assert((unsigned)(PTRACE_SINGLEBLOCK) == (unsigned)33u, "PTRACE_SINGLEBLOCK");
+#else
+extern char missing_PTRACE_SINGLEBLOCK;
+#endif
 #endif
 #elif ABI_PART == 36 /* linux/quota.h */
 #include <linux/quota.h>
@@ -5643,6 +6009,7 @@ _Static_assert(offsetof(struct signalfd_siginfo, ssi_call_addr) == 88, "signalfd
 _Static_assert(offsetof(struct signalfd_siginfo, ssi_arch) == 96, "signalfd_siginfo.ssi_arch");
 #endif
 #elif ABI_PART == 44 /* linux/sockios.h */
+#include <sys/ioctl.h>
 #include <linux/sockios.h>
 #include <stddef.h>
 #ifdef SIOCSPGRP
@@ -6019,6 +6386,46 @@ extern char missing_SIOCSHWTSTAMP;
 _Static_assert((unsigned)(SIOCGHWTSTAMP) == (unsigned)35249u, "SIOCGHWTSTAMP");
 #else
 extern char missing_SIOCGHWTSTAMP;
+#endif
+#ifdef SIOCPROTOPRIVATE
+_Static_assert((unsigned)(SIOCPROTOPRIVATE) == (unsigned)35296u, "SIOCPROTOPRIVATE");
+#else
+extern char missing_SIOCPROTOPRIVATE;
+#endif
+#ifdef SIOCDEVPRIVATE
+_Static_assert((unsigned)(SIOCDEVPRIVATE) == (unsigned)35312u, "SIOCDEVPRIVATE");
+#else
+extern char missing_SIOCDEVPRIVATE;
+#endif
+#ifdef SIOCGSTAMP_OLD
+_Static_assert((unsigned)(SIOCGSTAMP_OLD) == (unsigned)35078u, "SIOCGSTAMP_OLD");
+#else
+extern char missing_SIOCGSTAMP_OLD;
+#endif
+#ifdef SIOCGSTAMPNS_OLD
+_Static_assert((unsigned)(SIOCGSTAMPNS_OLD) == (unsigned)35079u, "SIOCGSTAMPNS_OLD");
+#else
+extern char missing_SIOCGSTAMPNS_OLD;
+#endif
+#ifdef SIOCGSTAMP_NEW
+_Static_assert((unsigned)(SIOCGSTAMP_NEW) == (unsigned)2148567302ull, "SIOCGSTAMP_NEW");
+#else
+extern char missing_SIOCGSTAMP_NEW;
+#endif
+#ifdef SIOCGSTAMPNS_NEW
+_Static_assert((unsigned)(SIOCGSTAMPNS_NEW) == (unsigned)2148567303ull, "SIOCGSTAMPNS_NEW");
+#else
+extern char missing_SIOCGSTAMPNS_NEW;
+#endif
+#ifdef SIOCINQ
+_Static_assert((unsigned)(SIOCINQ) == (unsigned)21531u, "SIOCINQ");
+#else
+extern char missing_SIOCINQ;
+#endif
+#ifdef SIOCOUTQ
+_Static_assert((unsigned)(SIOCOUTQ) == (unsigned)21521u, "SIOCOUTQ");
+#else
+extern char missing_SIOCOUTQ;
 #endif
 #elif ABI_PART == 45 /* linux/stat.h */
 #include <linux/stat.h>
@@ -7196,6 +7603,7 @@ extern char missing_IN_NONBLOCK;
 #endif
 #elif ABI_PART == 62 /* sys/ioctl.h */
 #include <asm/termbits.h>
+#include <linux/serial.h>
 #include <sys/ioctl.h>
 #include <stddef.h>
 #ifdef TCGETS
@@ -7348,6 +7756,11 @@ _Static_assert((unsigned)(TIOCCONS) == (unsigned)21533u, "TIOCCONS");
 #else
 extern char missing_TIOCCONS;
 #endif
+#ifdef TIOCGSERIAL
+_Static_assert((unsigned)(TIOCGSERIAL) == (unsigned)21534u, "TIOCGSERIAL");
+#else
+extern char missing_TIOCGSERIAL;
+#endif
 #ifdef TIOCSSERIAL
 _Static_assert((unsigned)(TIOCSSERIAL) == (unsigned)21535u, "TIOCSSERIAL");
 #else
@@ -7493,6 +7906,16 @@ _Static_assert((unsigned)(TIOCGPTPEER) == (unsigned)21569u, "TIOCGPTPEER");
 #else
 extern char missing_TIOCGPTPEER;
 #endif
+#ifdef TIOCGISO7816
+_Static_assert((unsigned)(TIOCGISO7816) == (unsigned)2150126658ull, "TIOCGISO7816");
+#else
+extern char missing_TIOCGISO7816;
+#endif
+#ifdef TIOCSISO7816
+_Static_assert((unsigned)(TIOCSISO7816) == (unsigned)3223868483ull, "TIOCSISO7816");
+#else
+extern char missing_TIOCSISO7816;
+#endif
 #ifdef FIONCLEX
 _Static_assert((unsigned)(FIONCLEX) == (unsigned)21584u, "FIONCLEX");
 #else
@@ -7568,134 +7991,49 @@ _Static_assert((unsigned)(FIOQSIZE) == (unsigned)21600u, "FIOQSIZE");
 #else
 extern char missing_FIOQSIZE;
 #endif
+#ifdef TIOCPKT_DATA
+_Static_assert((unsigned)(TIOCPKT_DATA) == (unsigned)0u, "TIOCPKT_DATA");
+#else
+extern char missing_TIOCPKT_DATA;
+#endif
+#ifdef TIOCPKT_FLUSHREAD
+_Static_assert((unsigned)(TIOCPKT_FLUSHREAD) == (unsigned)1u, "TIOCPKT_FLUSHREAD");
+#else
+extern char missing_TIOCPKT_FLUSHREAD;
+#endif
+#ifdef TIOCPKT_FLUSHWRITE
+_Static_assert((unsigned)(TIOCPKT_FLUSHWRITE) == (unsigned)2u, "TIOCPKT_FLUSHWRITE");
+#else
+extern char missing_TIOCPKT_FLUSHWRITE;
+#endif
+#ifdef TIOCPKT_STOP
+_Static_assert((unsigned)(TIOCPKT_STOP) == (unsigned)4u, "TIOCPKT_STOP");
+#else
+extern char missing_TIOCPKT_STOP;
+#endif
+#ifdef TIOCPKT_START
+_Static_assert((unsigned)(TIOCPKT_START) == (unsigned)8u, "TIOCPKT_START");
+#else
+extern char missing_TIOCPKT_START;
+#endif
+#ifdef TIOCPKT_NOSTOP
+_Static_assert((unsigned)(TIOCPKT_NOSTOP) == (unsigned)16u, "TIOCPKT_NOSTOP");
+#else
+extern char missing_TIOCPKT_NOSTOP;
+#endif
+#ifdef TIOCPKT_DOSTOP
+_Static_assert((unsigned)(TIOCPKT_DOSTOP) == (unsigned)32u, "TIOCPKT_DOSTOP");
+#else
+extern char missing_TIOCPKT_DOSTOP;
+#endif
+#ifdef TIOCPKT_IOCTL
+_Static_assert((unsigned)(TIOCPKT_IOCTL) == (unsigned)64u, "TIOCPKT_IOCTL");
+#else
+extern char missing_TIOCPKT_IOCTL;
+#endif
 #elif ABI_PART == 63 /* sys/mount.h */
 #include <sys/mount.h>
 #include <stddef.h>
-#ifdef MS_RDONLY
-_Static_assert((unsigned)(MS_RDONLY) == (unsigned)1u, "MS_RDONLY");
-#else
-extern char missing_MS_RDONLY;
-#endif
-#ifdef MS_NOSUID
-_Static_assert((unsigned)(MS_NOSUID) == (unsigned)2u, "MS_NOSUID");
-#else
-extern char missing_MS_NOSUID;
-#endif
-#ifdef MS_NODEV
-_Static_assert((unsigned)(MS_NODEV) == (unsigned)4u, "MS_NODEV");
-#else
-extern char missing_MS_NODEV;
-#endif
-#ifdef MS_NOEXEC
-_Static_assert((unsigned)(MS_NOEXEC) == (unsigned)8u, "MS_NOEXEC");
-#else
-extern char missing_MS_NOEXEC;
-#endif
-#ifdef MS_SYNCHRONOUS
-_Static_assert((unsigned)(MS_SYNCHRONOUS) == (unsigned)16u, "MS_SYNCHRONOUS");
-#else
-extern char missing_MS_SYNCHRONOUS;
-#endif
-#ifdef MS_REMOUNT
-_Static_assert((unsigned)(MS_REMOUNT) == (unsigned)32u, "MS_REMOUNT");
-#else
-extern char missing_MS_REMOUNT;
-#endif
-#ifdef MS_MANDLOCK
-_Static_assert((unsigned)(MS_MANDLOCK) == (unsigned)64u, "MS_MANDLOCK");
-#else
-extern char missing_MS_MANDLOCK;
-#endif
-#ifdef MS_DIRSYNC
-_Static_assert((unsigned)(MS_DIRSYNC) == (unsigned)128u, "MS_DIRSYNC");
-#else
-extern char missing_MS_DIRSYNC;
-#endif
-#ifdef MS_NOSYMFOLLOW
-_Static_assert((unsigned)(MS_NOSYMFOLLOW) == (unsigned)256u, "MS_NOSYMFOLLOW");
-#else
-extern char missing_MS_NOSYMFOLLOW;
-#endif
-#ifdef MS_NOATIME
-_Static_assert((unsigned)(MS_NOATIME) == (unsigned)1024u, "MS_NOATIME");
-#else
-extern char missing_MS_NOATIME;
-#endif
-#ifdef MS_NODIRATIME
-_Static_assert((unsigned)(MS_NODIRATIME) == (unsigned)2048u, "MS_NODIRATIME");
-#else
-extern char missing_MS_NODIRATIME;
-#endif
-#ifdef MS_BIND
-_Static_assert((unsigned)(MS_BIND) == (unsigned)4096u, "MS_BIND");
-#else
-extern char missing_MS_BIND;
-#endif
-#ifdef MS_MOVE
-_Static_assert((unsigned)(MS_MOVE) == (unsigned)8192u, "MS_MOVE");
-#else
-extern char missing_MS_MOVE;
-#endif
-#ifdef MS_REC
-_Static_assert((unsigned)(MS_REC) == (unsigned)16384u, "MS_REC");
-#else
-extern char missing_MS_REC;
-#endif
-#ifdef MS_SILENT
-_Static_assert((unsigned)(MS_SILENT) == (unsigned)32768u, "MS_SILENT");
-#else
-extern char missing_MS_SILENT;
-#endif
-#ifdef MS_POSIXACL
-_Static_assert((unsigned)(MS_POSIXACL) == (unsigned)65536u, "MS_POSIXACL");
-#else
-extern char missing_MS_POSIXACL;
-#endif
-#ifdef MS_UNBINDABLE
-_Static_assert((unsigned)(MS_UNBINDABLE) == (unsigned)131072u, "MS_UNBINDABLE");
-#else
-extern char missing_MS_UNBINDABLE;
-#endif
-#ifdef MS_PRIVATE
-_Static_assert((unsigned)(MS_PRIVATE) == (unsigned)262144u, "MS_PRIVATE");
-#else
-extern char missing_MS_PRIVATE;
-#endif
-#ifdef MS_SLAVE
-_Static_assert((unsigned)(MS_SLAVE) == (unsigned)524288u, "MS_SLAVE");
-#else
-extern char missing_MS_SLAVE;
-#endif
-#ifdef MS_SHARED
-_Static_assert((unsigned)(MS_SHARED) == (unsigned)1048576u, "MS_SHARED");
-#else
-extern char missing_MS_SHARED;
-#endif
-#ifdef MS_RELATIME
-_Static_assert((unsigned)(MS_RELATIME) == (unsigned)2097152u, "MS_RELATIME");
-#else
-extern char missing_MS_RELATIME;
-#endif
-#ifdef MS_KERNMOUNT
-_Static_assert((unsigned)(MS_KERNMOUNT) == (unsigned)4194304u, "MS_KERNMOUNT");
-#else
-extern char missing_MS_KERNMOUNT;
-#endif
-#ifdef MS_I_VERSION
-_Static_assert((unsigned)(MS_I_VERSION) == (unsigned)8388608u, "MS_I_VERSION");
-#else
-extern char missing_MS_I_VERSION;
-#endif
-#ifdef MS_STRICTATIME
-_Static_assert((unsigned)(MS_STRICTATIME) == (unsigned)16777216u, "MS_STRICTATIME");
-#else
-extern char missing_MS_STRICTATIME;
-#endif
-#ifdef MS_LAZYTIME
-_Static_assert((unsigned)(MS_LAZYTIME) == (unsigned)33554432u, "MS_LAZYTIME");
-#else
-extern char missing_MS_LAZYTIME;
-#endif
 #ifdef MNT_FORCE
 _Static_assert((unsigned)(MNT_FORCE) == (unsigned)1u, "MNT_FORCE");
 #else
@@ -7773,6 +8111,11 @@ extern char missing_RLIMIT_NPROC;
 _Static_assert((unsigned)(RLIMIT_NOFILE) == (unsigned)7u, "RLIMIT_NOFILE");
 #else
 extern char missing_RLIMIT_NOFILE;
+#endif
+#ifdef RLIMIT_OFILE
+_Static_assert((unsigned)(RLIMIT_OFILE) == (unsigned)7u, "RLIMIT_OFILE");
+#else
+extern char missing_RLIMIT_OFILE;
 #endif
 #ifdef RLIMIT_MEMLOCK
 _Static_assert((unsigned)(RLIMIT_MEMLOCK) == (unsigned)8u, "RLIMIT_MEMLOCK");

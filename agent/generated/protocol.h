@@ -9,7 +9,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-en
 _Static_assert(sizeof(void *) == 8, "arguments are 64 bits wide");
 
 #define PROTOCOL_GENERATION 1U
-#define PROTOCOL_HASH 0x46859ff5a63ad43bULL
+#define PROTOCOL_HASH 0x8f525c74b0150fd0ULL
 
 #define LIMIT_FRAME 0xfffff0U
 #define LIMIT_DESCRIPTORS 253U
@@ -17,12 +17,20 @@ _Static_assert(sizeof(void *) == 8, "arguments are 64 bits wide");
 #define LIMIT_KEPT 4U
 #define LIMIT_TEXT 21U
 #define LIMIT_CLEANUP_MS 150U
+#define LIMIT_GRACE_MS 2000U
+#define LIMIT_NOTHING_ELSE 255U
+#define LIMIT_FILTER 512U
+#define LIMIT_FILTERED 4095U
+#define LIMIT_ORPHANS 1024U
 
 #define FRAME_HELLO 1U
 #define FRAME_RUN 2U
 #define FRAME_CLEANUP 3U
 #define FRAME_SIGNALS 4U
 #define FRAME_DETACH 5U
+#define FRAME_FILTER 6U
+#define FRAME_OPTIONS 7U
+#define FRAME_ORPHAN 8U
 #define FRAME_ANSWER_HELLO 129U
 #define FRAME_REPLY 130U
 #define FRAME_FAULT 131U
@@ -42,6 +50,12 @@ _Static_assert(sizeof(void *) == 8, "arguments are 64 bits wide");
 
 #define SPECIAL_CLONE 0xffffff01U
 #define SPECIAL_DESCRIPTORS 0xffffff02U
+#define SPECIAL_REEXEC 0xffffff03U
+
+#define FILTER_OTHERS 511U
+#define FILTER_CLONE 510U
+#define FILTER_DESCRIPTORS 509U
+#define FILTER_REEXEC 508U
 
 #define FAULT_FRAME_TOO_LONG 1U
 #define FAULT_FRAME_UNKNOWN 2U
@@ -87,14 +101,14 @@ struct wire_program {
   uint32_t sends;
   uint32_t data;
   uint32_t reply;
-  uint32_t reserved;
+  uint32_t returns;
 };
 _Static_assert(offsetof(struct wire_program, steps) == 0, "wire_program.steps");
 _Static_assert(offsetof(struct wire_program, relocations) == 4, "wire_program.relocations");
 _Static_assert(offsetof(struct wire_program, sends) == 8, "wire_program.sends");
 _Static_assert(offsetof(struct wire_program, data) == 12, "wire_program.data");
 _Static_assert(offsetof(struct wire_program, reply) == 16, "wire_program.reply");
-_Static_assert(offsetof(struct wire_program, reserved) == 20, "wire_program.reserved");
+_Static_assert(offsetof(struct wire_program, returns) == 20, "wire_program.returns");
 _Static_assert(sizeof(struct wire_program) == 24, "wire_program");
 
 struct wire_step {
@@ -135,12 +149,12 @@ struct wire_reply {
   uint32_t results;
   int32_t error;
   uint32_t reply;
-  uint32_t reserved;
+  uint32_t data;
 };
 _Static_assert(offsetof(struct wire_reply, results) == 0, "wire_reply.results");
 _Static_assert(offsetof(struct wire_reply, error) == 4, "wire_reply.error");
 _Static_assert(offsetof(struct wire_reply, reply) == 8, "wire_reply.reply");
-_Static_assert(offsetof(struct wire_reply, reserved) == 12, "wire_reply.reserved");
+_Static_assert(offsetof(struct wire_reply, data) == 12, "wire_reply.data");
 _Static_assert(sizeof(struct wire_reply) == 16, "wire_reply");
 
 struct wire_fault {
@@ -166,6 +180,30 @@ struct wire_signals {
 };
 _Static_assert(offsetof(struct wire_signals, mask) == 0, "wire_signals.mask");
 _Static_assert(sizeof(struct wire_signals) == 8, "wire_signals");
+
+struct wire_filter {
+  uint64_t own[8];
+  uint64_t children[8];
+};
+_Static_assert(offsetof(struct wire_filter, own) == 0, "wire_filter.own");
+_Static_assert(offsetof(struct wire_filter, children) == 64, "wire_filter.children");
+_Static_assert(sizeof(struct wire_filter) == 128, "wire_filter");
+
+struct wire_options {
+  uint32_t signal;
+  uint32_t grace_ms;
+};
+_Static_assert(offsetof(struct wire_options, signal) == 0, "wire_options.signal");
+_Static_assert(offsetof(struct wire_options, grace_ms) == 4, "wire_options.grace_ms");
+_Static_assert(sizeof(struct wire_options) == 8, "wire_options");
+
+struct wire_orphan {
+  int32_t pid;
+  uint32_t signal;
+};
+_Static_assert(offsetof(struct wire_orphan, pid) == 0, "wire_orphan.pid");
+_Static_assert(offsetof(struct wire_orphan, signal) == 4, "wire_orphan.signal");
+_Static_assert(sizeof(struct wire_orphan) == 8, "wire_orphan");
 
 struct wire_exited {
   int32_t pid;

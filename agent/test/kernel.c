@@ -102,6 +102,7 @@ static void follow(const uint8_t *bytes, size_t size) {
 static void deliver_fds(struct message *message) {
   unsigned count = state.pending_fds > LIMIT_DESCRIPTORS ? LIMIT_DESCRIPTORS : state.pending_fds;
   if (one_in(50)) count = (unsigned)(kernel_random() % LIMIT_DESCRIPTORS);
+  message->flags = count > 0 && one_in(20) ? MESSAGE_TRUNCATED_CONTROL : 0;
   state.pending_fds = 0;
   if (count == 0) {
     message->control_length = 0;
@@ -224,6 +225,13 @@ int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
       return one_in(3) ? -ENOENT : 5;
     case __NR_signalfd4:
       return 4;
+    case __NR_write:
+      return one_in(10) ? -ENOSPC : (int64_t)c;
+    case __NR_memfd_create:
+      return one_in(10) ? -EINVAL : 6;
+    /* What would follow is another image, which no vector is for. */
+    case __NR_execveat:
+      return -EACCES;
     case __NR_clock_gettime:
       state.now += 300000000;
       *(struct __kernel_timespec *)(uintptr_t)b = (struct __kernel_timespec){state.now / 1000000000, 0};
@@ -268,6 +276,7 @@ int kernel_connection(void) {
   state.pending_fds = 0;
   agent.socket = LIMIT_CONTROL;
   agent.signals = 4;
+  agent.options.signal = SIG_KILL;
   input_reset();
   if (setjmp(state.end) == 0) loop_run();
   input_reset();

@@ -7,6 +7,7 @@ import type { ProgramCalls } from '../linux/generated/signatures.ts'
 import { rawParam } from '../linux/params.ts'
 import { type Fd, Ref } from '../linux/ref.ts'
 import { syscallNumber, type SyscallName } from '../linux/syscalls.ts'
+import { waitsByNature } from '../linux/waits-by-nature.ts'
 import { LIMITS } from '../protocol/wire.ts'
 import { Image } from './image.ts'
 import { listing } from './listing.ts'
@@ -43,6 +44,7 @@ export class ProgramBuilder {
   #tolerated: readonly string[] = NONE
   #encoded: EncodedProgram | undefined
   #broken = false
+  #waits = false
 
   constructor(arch: Arch) {
     this.arch = arch
@@ -114,6 +116,7 @@ export class ProgramBuilder {
     const tolerated = this.#tolerated
     this.#tolerated = NONE
     this.#encoded = undefined
+    this.#waits ||= waitsByNature(call.name)
     this.#image.begin(number, tolerated.map(errnoNumber))
     const outs = this.#encodeOrBreak(call, args)
     this.#steps.push(
@@ -167,9 +170,19 @@ export class ProgramBuilder {
     })
   }
 
+  /** Whether it may take any time at all: one of its calls waits by nature. */
+  get waits(): boolean {
+    return this.#waits
+  }
+
   /** Bytes that the kernel may write into, in the reply. */
   get replySize(): number {
     return this.#image.replySize
+  }
+
+  /** Bytes of its data that come back with the reply */
+  get returnedSize(): number {
+    return this.#image.returned
   }
 
   /** The program as bytes; the same array until a step is added. */

@@ -11,12 +11,21 @@ const NO_CALL = 0x3fff_fff0
  * @throws InvalidInputError when there is no such step
  */
 export function failing(program: Program, index: number): Program {
-  const { steps, arch, sent, replySize } = program
+  const { steps, arch, sent, replySize, returnedSize, waits } = program
   if (!steps[index])
     throw new InvalidInputError(`index is ${index}: a step from 0 to ${steps.length - 1} is wanted`, { field: 'index' })
   const { frame, attached } = program.encode()
   const broken = { frame: withoutCall(frame, index), attached }
-  const copy = { arch, steps, sent, replySize, encode: () => broken, toString: () => String(program) }
+  const copy = {
+    arch,
+    steps,
+    sent,
+    replySize,
+    returnedSize,
+    waits,
+    encode: () => broken,
+    toString: () => String(program),
+  }
   return copy as unknown as Program
 }
 

@@ -29,6 +29,7 @@ export class Image implements Encoder {
   readonly #sends = new GrowingBuffer(32)
   readonly #data = new GrowingBuffer(1024)
   #reply = 0
+  #returns = 0
   #step = -1
   #at = 0
   #kinds = 0
@@ -80,6 +81,16 @@ export class Image implements Encoder {
     return at
   }
 
+  share(bytes: Uint8Array): number {
+    this.#returns = 1
+    return this.place(bytes)
+  }
+
+  /** Bytes of data that come back with the reply */
+  get returned(): number {
+    return this.#returns ? this.#data.length : 0
+  }
+
   reserve(size: number): number {
     const at = this.#reply
     this.#reply += (size + 7) & ~7
@@ -124,6 +135,7 @@ export class Image implements Encoder {
     view.setUint32(PROGRAM.sends, this.#sends.length / SEND.size, true)
     view.setUint32(PROGRAM.data, this.#data.length, true)
     view.setUint32(PROGRAM.reply, this.#reply, true)
+    view.setUint32(PROGRAM.returns, this.#returns, true)
     let at = FRAME.size + PROGRAM.size
     for (const part of parts) {
       frame.set(part.bytes, at)

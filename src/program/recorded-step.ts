@@ -49,7 +49,8 @@ export class RecordedStep implements Step {
   }
 
   get opens(): readonly Word[] {
-    if (this.kind === 'fd' && !this.outs.some((out) => out.loads)) return [{ kind: 'result', value: this.#index }]
+    if ((this.kind === 'fd' || this.#call.result.opens) && !this.outs.some((out) => out.loads))
+      return [{ kind: 'result', value: this.#index }]
     return this.outs.flatMap((out) => Object.values(out.loads ?? {}).map((value) => ({ kind: 'load', value }) as const))
   }
 

@@ -33,7 +33,7 @@ export class Recorder {
         break
       }
     }
-    const result = new ProgramResult(p, replyPayload(results, error, p.replySize), [])
+    const result = new ProgramResult(p, replyPayload(results, error, p), [])
     if (result.failure) throw new SyscallError(result.failure)
     return result
   }
@@ -44,12 +44,13 @@ export class Recorder {
   }
 }
 
-function replyPayload(results: readonly number[], error: number, replySize: number): Uint8Array {
-  const payload = new Uint8Array(REPLY.size + 8 * results.length + replySize)
+function replyPayload(results: readonly number[], error: number, p: Program): Uint8Array {
+  const payload = new Uint8Array(REPLY.size + 8 * results.length + p.replySize + p.returnedSize)
   const view = new DataView(payload.buffer)
   view.setUint32(REPLY.results, results.length, true)
   view.setInt32(REPLY.error, error, true)
-  view.setUint32(REPLY.reply, replySize, true)
+  view.setUint32(REPLY.reply, p.replySize, true)
+  view.setUint32(REPLY.data, p.returnedSize, true)
   results.forEach((value, i) => view.setBigInt64(REPLY.size + 8 * i, BigInt(value), true))
   return payload
 }

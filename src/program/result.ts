@@ -3,7 +3,11 @@ import type { Word } from '../linux/encoder.ts'
 import { errnoName } from '../linux/errno.ts'
 import type { Ref } from '../linux/ref.ts'
 import { REPLY } from '../protocol/layout.ts'
+import { LIMITS } from '../protocol/wire.ts'
 import type { ProgramBuilder } from './builder.ts'
+
+/** Stands where the name of an error would, when the filter of the process forbids the call (no error of the kernel's). */
+export const FILTERED = 'FILTERED'
 
 /** What running a program gave: read it with the references that building it gave. */
 export class ProgramResult {
@@ -11,6 +15,7 @@ export class ProgramResult {
   readonly #view: DataView
   readonly #count: number
   readonly #reply: Uint8Array
+  readonly #data: Uint8Array
   /** Descriptors that the program sent, in order; they belong to whoever holds this result */
   readonly descriptors: readonly number[]
   /** Position of the reply among the frames of its connection */
@@ -28,17 +33,22 @@ export class ProgramResult {
     this.#count = header.getUint32(REPLY.results, true)
     const error = header.getInt32(REPLY.error, true)
     const replySize = header.getUint32(REPLY.reply, true)
+    const dataSize = header.getUint32(REPLY.data, true)
     const steps = program.steps.length
     if (
-      REPLY.size + 8 * this.#count + replySize !== payload.length ||
+      REPLY.size + 8 * this.#count + replySize + dataSize !== payload.length ||
+      (this.#count > 0 && (replySize !== program.replySize || dataSize !== program.returnedSize)) ||
       this.#count > steps ||
       (error === 0 && this.#count !== steps)
     ) {
       throw new AgentError('Agent sent a REPLY that does not fit its program')
     }
     this.#view = new DataView(payload.buffer, payload.byteOffset + REPLY.size, 8 * this.#count)
-    this.#reply = payload.subarray(REPLY.size + 8 * this.#count)
+    const rest = payload.subarray(REPLY.size + 8 * this.#count)
+    this.#reply = rest.subarray(0, replySize)
+    this.#data = rest.subarray(replySize)
     this.failure = error === 0 ? undefined : this.#describe(this.#count - 1, error)
+    if (dataSize > 0) this.#settle()
   }
 
   /** The value of a reference: a number, or what the kernel wrote for it. A step that failed tolerably has its negative errno. */
@@ -53,11 +63,16 @@ export class ProgramResult {
     return ref.word.kind !== 'result' || Number(ref.word.value) < this.#count
   }
 
+  /** How many steps were carried out */
+  get count(): number {
+    return this.#count
+  }
+
   /** What step number `index` gave its caller. */
   value(index: number): unknown {
     const step = this.#program.steps[index]
     const result = this.result(index)
-    if (step?.kind === 'out' && result >= 0) return step.decode({ result, reply: this.#reply })
+    if (step?.kind === 'out' && result >= 0) return step.decode({ result, reply: this.#reply, data: this.#data })
     return result
   }
 
@@ -106,15 +121,24 @@ export class ProgramResult {
     return new DataView(this.#reply.buffer, this.#reply.byteOffset, this.#reply.length).getInt32(at, true)
   }
 
+  /** Memory of the caller's that the kernel wrote into gets what it left, whether the program went through or not. */
+  #settle(): void {
+    const outcome = { result: 0, reply: this.#reply, data: this.#data }
+    for (const step of this.#program.steps) for (const out of step.outs) out.settle?.(outcome)
+  }
+
   #describe(index: number, error: number): SyscallFailure {
+    const steps = this.#program.steps.length
+    if (index < 0)
+      return { call: 'recvmsg', args: 'descriptors of the program', errno: errnoName(error), step: 0, steps }
     const step = this.#program.steps[index]
     if (!step) throw new AgentError('Agent reported the failure of a step that the program does not have')
     return {
       call: step.name,
       args: step.printArgs(),
-      errno: errnoName(error),
+      errno: error === LIMITS.FILTERED ? FILTERED : errnoName(error),
       step: index,
-      steps: this.#program.steps.length,
+      steps,
       ...(step.feature === undefined ? {} : { feature: step.feature }),
       ...(step.because === undefined ? {} : { because: step.because }),
     }

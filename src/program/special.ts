@@ -79,6 +79,27 @@ function pushNumbers(to: Encoder, items: readonly (number | Ref<Fd>)[], count = 
   to.pushNumber(count)
 }
 
+/** Adds the step after which the process is a fresh image of the agent; `binary` is an open file of it, by default its own. */
+export function reexecStep(p: ProgramBuilder, binary?: Ref<Fd>): void {
+  const call: Call = {
+    name: 'execveat',
+    params: [
+      {
+        name: 'binary',
+        type: 'Ref<Fd>',
+        implied: true,
+        encode: (_, to) => (binary ? to.push(to.wordOf(binary)) : to.pushNumber(-1)),
+        print: () =>
+          binary
+            ? `${binary.label}, "", ["carrel-agent"], /* 1 var */, AT_EMPTY_PATH`
+            : 'AT_FDCWD, "/proc/self/exe", ["carrel-agent"], /* 1 var */, 0',
+      },
+    ],
+    result: { type: 'void', ref: 'void', kind: 'void' },
+  }
+  p.addSpecial(SPECIALS.REEXEC, call, [])
+}
+
 /** A descriptor and the number that the program to be executed finds it at. */
 export type DescriptorMove = readonly [source: Ref<Fd> | number, target: number]
 

@@ -1,4 +1,4 @@
-import { FAULTS, FRAMES, GENERATION, LIMITS, SPECIALS, STRUCTS, VALUES, WIDTHS } from './wire.ts'
+import { FAULTS, FILTER_BITS, FRAMES, GENERATION, LIMITS, SPECIALS, STRUCTS, VALUES, WIDTHS } from './wire.ts'
 
 const FNV_OFFSET = 0xcbf29ce484222325n
 const FNV_PRIME = 0x100000001b3n
@@ -17,6 +17,8 @@ let known: bigint | undefined
  * for the order of a struct's fields is its layout.
  */
 export function protocolHash(): bigint {
-  known ??= fnv1a64(JSON.stringify({ GENERATION, LIMITS, FRAMES, VALUES, WIDTHS, SPECIALS, FAULTS, STRUCTS }))
+  known ??= fnv1a64(
+    JSON.stringify({ GENERATION, LIMITS, FRAMES, VALUES, WIDTHS, SPECIALS, FILTER_BITS, FAULTS, STRUCTS }),
+  )
   return known
 }

@@ -1,5 +1,16 @@
 import { protocolHash } from './hash.ts'
-import { FAULTS, FIELD_TYPES, FRAMES, GENERATION, LIMITS, SPECIALS, STRUCTS, VALUES, WIDTHS } from './wire.ts'
+import {
+  FAULTS,
+  FIELD_TYPES,
+  FILTER_BITS,
+  FRAMES,
+  GENERATION,
+  LIMITS,
+  SPECIALS,
+  STRUCTS,
+  VALUES,
+  WIDTHS,
+} from './wire.ts'
 
 type Fields = readonly (readonly [name: string, type: keyof typeof FIELD_TYPES, count?: number])[]
 
@@ -9,6 +20,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   VALUE: VALUES,
   WIDTH: WIDTHS,
   SPECIAL: SPECIALS,
+  FILTER: FILTER_BITS,
   FAULT: FAULTS,
 }
 

@@ -10,6 +10,7 @@
  *      | CLEANUP {key, program} ------------> |   kept; run when the connection closes, newest first
  *      | SIGNALS {mask} --------------------> |
  *      | <--------------------- EXITED, CAUGHT|   events, id 0, at any time
+ *      | FILTER, OPTIONS, ORPHAN -----------> |
  *      | DETACH ----------------------------> |   from now on the end of the connection is not the end of the tree
  *      | (close) ---------------------------> |   kill what is owned, reap, run the clean-up programs, exit
  *
@@ -32,6 +33,16 @@ export const LIMITS = {
   TEXT: 21,
   /** How long a clean-up program that meets EBUSY is tried again, in milliseconds */
   CLEANUP_MS: 150,
+  /** How long a child that was asked to end has before it is killed, until OPTIONS say otherwise */
+  GRACE_MS: 2000,
+  /** Signal of an ORPHAN order that forgets an earlier one */
+  NOTHING_ELSE: 255,
+  /** Bits of a filter: one per system call number, then those of FILTER_BITS */
+  FILTER: 512,
+  /** Result of a step that the filter forbids: an error that the kernel never gives (MAX_ERRNO) */
+  FILTERED: 4095,
+  /** Children of one process for which something else was said than for the others */
+  ORPHANS: 1024,
 } as const
 
 /** Frame types: orders below 128, answers and events above. Append-only. */
@@ -41,6 +52,9 @@ export const FRAMES = {
   CLEANUP: 3,
   SIGNALS: 4,
   DETACH: 5,
+  FILTER: 6,
+  OPTIONS: 7,
+  ORPHAN: 8,
   ANSWER_HELLO: 129,
   REPLY: 130,
   FAULT: 131,
@@ -73,6 +87,17 @@ export const SPECIALS = {
   CLONE: 0xffffff01,
   /** address of (source, target) pairs of int32, their count: puts descriptors where a program expects them, all others close-on-exec */
   DESCRIPTORS: 0xffffff02,
+  /** descriptor of an agent's binary, -1 for /proc/self/exe: the process becomes a fresh image of it, and says ANSWER_HELLO instead of REPLY */
+  REEXEC: 0xffffff03,
+} as const
+
+/** Bits of a filter that stand for no system call number. */
+export const FILTER_BITS = {
+  /** Every number that has no bit of its own */
+  OTHERS: 511,
+  CLONE: 510,
+  DESCRIPTORS: 509,
+  REEXEC: 508,
 } as const
 
 /** Why an agent refused a frame (payload of FAULT: code, then the number that broke the rule). */
@@ -116,14 +141,14 @@ export const STRUCTS = {
     ['pid', 'i32'],
     ['hash', 'u64'],
   ],
-  /** Followed by steps, relocations, sends, data; every part is a multiple of 8 bytes long but the last */
+  /** Followed by steps, relocations, sends, data; every part is a multiple of 8 bytes long but the last. `returns` 1: the data comes back */
   program: [
     ['steps', 'u32'],
     ['relocations', 'u32'],
     ['sends', 'u32'],
     ['data', 'u32'],
     ['reply', 'u32'],
-    ['reserved', 'u32'],
+    ['returns', 'u32'],
   ],
   /** `kinds` holds a VALUES number per argument, 4 bits each, the first lowest; `tolerated` is a bit per errno below 192 */
   step: [
@@ -145,12 +170,12 @@ export const STRUCTS = {
     ['kind', 'u32'],
     ['value', 'u32'],
   ],
-  /** Followed by `results` numbers of 8 bytes and `reply` bytes; `error` is 0 or the errno of the last of the results */
+  /** Followed by `results` numbers of 8 bytes, `reply` and `data` bytes; `error` is 0 or the errno of the last of the results */
   reply: [
     ['results', 'u32'],
     ['error', 'i32'],
     ['reply', 'u32'],
-    ['reserved', 'u32'],
+    ['data', 'u32'],
   ],
   fault: [
     ['code', 'u32'],
@@ -163,6 +188,21 @@ export const STRUCTS = {
     ['reserved', 'u32'],
   ],
   signals: [['mask', 'u64']],
+  /** Calls that this process, and children that it makes from now on, may not make; only ever grows */
+  filter: [
+    ['own', 'u64', 8],
+    ['children', 'u64', 8],
+  ],
+  /** What the children get when the connection has ended: a signal (0: nothing, they are waited for), then this long until SIGKILL */
+  options: [
+    ['signal', 'u32'],
+    ['grace_ms', 'u32'],
+  ],
+  /** The same for one child; NOTHING_ELSE: what the options say */
+  orphan: [
+    ['pid', 'i32'],
+    ['signal', 'u32'],
+  ],
   /** Followed by the kernel's struct rusage; `status` is that of wait4(2) */
   exited: [
     ['pid', 'i32'],

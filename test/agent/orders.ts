@@ -1,4 +1,4 @@
-import { SPECIALS, VALUES } from '../../src/protocol/wire.ts'
+import { FILTER_BITS, LIMITS, SPECIALS, VALUES } from '../../src/protocol/wire.ts'
 import { concat, frame, hello, little, program, struct } from './encode.ts'
 import {
   ECHO,
@@ -13,6 +13,11 @@ import {
   cloneArguments,
   type Vector,
 } from './vector.ts'
+
+const EACCES = 13
+
+/** A bit of a filter, as its words. */
+const bits = (bit: number) => Array.from({ length: 8 }, (_, i) => (i === bit >> 6 ? 1n << BigInt(bit & 63) : 0n))
 
 /** Connections that go well. */
 export const orders: readonly Vector[] = [
@@ -208,6 +213,49 @@ export const orders: readonly Vector[] = [
     [reply([]), reply([]), reply([]), reply([])],
   ),
   good('signals', [frame('SIGNALS', struct('signals', { mask: 2n ** 63n + 1n }), { id: 7 })], [reply([])]),
+  good(
+    'run-returns-data',
+    [
+      run({
+        head: { returns: 1 },
+        steps: [
+          [ECHO, 7],
+          [ECHO, 8],
+        ],
+        relocations: [relocation('WORD32', 'RESULT', 0, 4)],
+        data: new Uint8Array(8),
+        reply: 2,
+      }),
+    ],
+    [reply([7, 8], { reply: new Uint8Array(2), data: Uint8Array.of(0, 0, 0, 0, 7, 0, 0, 0) })],
+  ),
+  good(
+    'filter',
+    [
+      frame('FILTER', struct('filter', { own: bits(FILTER_BITS.CLONE) }), { id: 7 }),
+      frame('FILTER', struct('filter', { own: bits(FILTER_BITS.OTHERS), children: bits(1) }), { id: 7 }),
+      run({ steps: [[1, 2, 3]] }),
+      run({ steps: [[SPECIALS.CLONE, ['DATA', 0], 88, 0, 0, 0]], data: cloneArguments }),
+      run({ steps: [[ECHO, 1]] }),
+    ],
+    [
+      reply([]),
+      reply([]),
+      reply([-ENOSYS], { error: ENOSYS }),
+      reply([-LIMITS.FILTERED], { error: LIMITS.FILTERED }),
+      reply([-LIMITS.FILTERED], { error: LIMITS.FILTERED }),
+    ],
+  ),
+  good('options', [frame('OPTIONS', struct('options', { signal: 15, grace_ms: 100 }), { id: 7 })], [reply([])]),
+  good(
+    'orphan',
+    [
+      frame('ORPHAN', struct('orphan', { pid: CHILD, signal: 0 }), { id: 7 }),
+      frame('ORPHAN', struct('orphan', { pid: CHILD, signal: LIMITS.NOTHING_ELSE }), { id: 7 }),
+    ],
+    [reply([]), reply([])],
+  ),
+  good('reexec-refused', [run({ steps: [[SPECIALS.REEXEC, 9]] })], [reply([-EACCES], { error: EACCES })]),
   good('detach', [frame('DETACH', new Uint8Array(0), { id: 7 })], [reply([])]),
 ]
 

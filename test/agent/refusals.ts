@@ -54,7 +54,7 @@ export const refusals: readonly Vector[] = [
     'VALUE_OUT_OF_RANGE',
     8,
   ),
-  refused('program-reserved', run({ head: { reserved: 2 } }), 'RESERVED_NOT_ZERO', 2),
+  refused('program-returns', run({ head: { returns: 2 } }), 'VALUE_UNKNOWN', 2),
   refused('reply-too-long', run({ reply: LIMITS.FRAME }), 'VALUE_OUT_OF_RANGE', LIMITS.FRAME + 16),
   refused('kind-unknown', run({ steps: [[ECHO, [6, 0]]] }), 'VALUE_UNKNOWN', 6),
   refused('seventh-argument', run({ steps: [[ECHO, 0, 0, 0, 0, 0, 0, [1, 0]]] }), 'RESERVED_NOT_ZERO', 1 << 24),
@@ -116,6 +116,8 @@ export const refusals: readonly Vector[] = [
   refused('send-of-no-result', run({ sends: [{ kind: VALUES.RESULT }] }), 'VALUE_OUT_OF_RANGE', 0),
   refused('sends-too-many', run({ sends: Array.from({ length: 254 }, () => ({})) }), 'VALUE_OUT_OF_RANGE', 254),
   refused('cleanup-short', frame('CLEANUP', new Uint8Array(7), { id: 7 }), 'PAYLOAD_SHORT', 7),
+  refused('filter-short', frame('FILTER', new Uint8Array(127), { id: 7 }), 'PAYLOAD_SHORT', 127),
+  refused('orphan-long', frame('ORPHAN', new Uint8Array(9), { id: 7 }), 'PAYLOAD_SHORT', 9),
   refused('cleanup-reserved', frame('CLEANUP', struct('cleanup', { reserved: 1 }), { id: 7 }), 'RESERVED_NOT_ZERO', 1),
   refused(
     'cleanup-broken-program',

@@ -31,16 +31,17 @@ export const run = (parts: ProgramParts, descriptors = 0): Uint8Array =>
 export interface Answer {
   readonly error?: number
   readonly reply?: Uint8Array
+  readonly data?: Uint8Array
   readonly descriptors?: number
 }
 
 export function reply(
   results: readonly (number | bigint)[],
-  { error = 0, reply: bytes = new Uint8Array(0), descriptors = 0 }: Answer = {},
+  { error = 0, reply: bytes = new Uint8Array(0), data = new Uint8Array(0), descriptors = 0 }: Answer = {},
 ): Uint8Array {
-  const head = struct('reply', { results: results.length, error, reply: bytes.length })
+  const head = struct('reply', { results: results.length, error, reply: bytes.length, data: data.length })
   const numbers = results.map((result) => little(BigInt(result), 8))
-  return frame('REPLY', concat(head, ...numbers, bytes), { id: 7, descriptors })
+  return frame('REPLY', concat(head, ...numbers, bytes, data), { id: 7, descriptors })
 }
 
 export const fault = (code: keyof typeof FAULTS, value: number | bigint, id = 7): Uint8Array =>
