@@ -20,9 +20,9 @@ export function projectFiles(folder = ''): readonly string[] {
   return found.sort()
 }
 
-/** Is the file written by `npm run generate`? */
+/** Is the file written by `npm run generate`? Pages of the reference are, all of them. */
 export function isGenerated(path: string): boolean {
-  return path.split('/').includes('generated')
+  return path.split('/').includes('generated') || path.startsWith('docs/reference/')
 }
 
 /** Files with unit tests, which need no privileges, no agent and no other program. */

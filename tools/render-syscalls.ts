@@ -1,49 +1,56 @@
+import type { Call } from '../src/linux/call.ts'
 import { CALLS } from '../src/linux/calls/index.ts'
-import type { Call, Param } from '../src/linux/call.ts'
 import { SYSCALLS } from '../src/linux/syscalls.ts'
+import { parseAbout } from './call-about.ts'
 import type { GeneratedFile } from './generated-file.ts'
+import { code, escapeMarkdown, generatedFrom } from './markdown.ts'
+import { renderCall, signatureOf } from './render-call.ts'
+import { handmadeIn } from './type-links.ts'
 
 const { x64, arm64 } = SYSCALLS
+const ALL: readonly (readonly [string, Call])[] = Object.entries(CALLS).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 const INTRODUCTION = `# System calls
 
 Each call is a method of \`agent.sys\` (made at once, awaited) and of a program (\`program()\`, a step of it). The signatures are
 those of \`agent.sys\`; in a program every number that may be the result of an earlier step also takes its \`Ref\`, and the result
 is a \`Ref\`. Sizes, lengths and out-buffers of the C signature are filled in, so they are no parameters here. Flags are
-lists of kernel names or an integer.
+lists of kernel names or an integer: [constants](constants.md). What the other types are: [types](types.md).
 
-${Object.keys(CALLS).length} calls have a signature. All ${Object.keys(x64).length} calls of x86-64 and ${Object.keys(arm64).length} of arm64
+${ALL.length} calls have a signature, and each a page. All ${Object.keys(x64).length} calls of x86-64 and ${Object.keys(arm64).length} of arm64
 can be made with \`syscall(name, ...args)\`, where an argument is a number, a bigint, text (passed as a pointer to it, with a
-NUL at its end), bytes, or a \`Ref\`.
+NUL at its end), bytes, or a \`Ref\`. Calls of other systems are refused: [foreign calls](foreign.md). What is made of calls,
+and what is none (\`environ\`, \`readdir\`, \`sigaction\` with events …): [the process layer](process.md).
 `
 
 /** The page docs/reference/syscalls.md: a line per call with a signature, in the order of the alphabet. */
 export function renderSyscalls(): string {
-  const keys = Object.keys(CALLS).toSorted()
-  const lines = keys.map((key) => renderLine(key, CALLS[key] as Call))
-  return `<!-- Generated from src/linux/calls: do not edit, run "npm run generate" -->\n\n${INTRODUCTION}\n${lines.join('')}`
+  return `${generatedFrom('src/linux/calls')}\n${INTRODUCTION}\n${ALL.map(renderLine).join('')}`
 }
 
-function renderLine(key: string, call: Call): string {
-  const params = call.params.filter((param) => !param.implied).map(renderParam)
-  const page = call.page ?? call.name
-  const about = [call.about ?? `The call \`${call.name}\``, ...onlyOn(call.name)].map(escapeMarkdown).join('; ')
-  return `- \`${key}(${params.join(', ')}): ${call.result.type}\` — ${about}. [${page}(2)](https://man7.org/linux/man-pages/man2/${page}.2.html)\n`
+function renderLine([key, call]: readonly [string, Call]): string {
+  const { summary } = parseAbout(call.about ?? `The call \`${call.name}\``)
+  return `- [${code(signatureOf(key, call))}](calls/${key}.md): ${escapeMarkdown(summary)}\n`
 }
 
-const renderParam = (param: Param): string => `${param.name}${param.optional ? '?' : ''}: ${param.type}`
+/** The page docs/reference/types.md: types of signatures that are neither constants nor structs. */
+export function renderTypes(): string {
+  const used = ALL.flatMap(([, { params, result }]) => [result.type, result.ref, ...params.map((param) => param.type)])
+  const sections = handmadeIn([...used, 'CallOptions']).map(({ name, kind, doc, text, members }) => {
+    const body = kind === 'class' ? `${text}\n${members.map((each) => `  ${each.text}\n`).join('')}` : text
+    return `## ${name}\n\n${escapeMarkdown(doc.replaceAll('\n@', '. @'))}\n\n\`\`\`text\n${body.trimEnd()}\n\`\`\`\n`
+  })
+  const introduction = `# Types of signatures
 
-function onlyOn(name: string): readonly string[] {
-  if (name in x64) return name in arm64 ? [] : ['x86-64 only']
-  return ['arm64 only']
+Names of constants are unions: [constants](constants.md). Structs are objects with the kernel's field names; a page that takes or gives
+one lists them, and a field that is left out is zero.
+`
+  return `${generatedFrom('src/linux')}\n${introduction}\n${sections.join('\n')}`
 }
 
-/** Kernel names have underscores and asterisks, which Markdown would take for emphasis. */
-function escapeMarkdown(text: string): string {
-  return text.replace(/(`[^`]*`)|([*_<])/g, (_, code: string | undefined, mark: string) => code ?? `\\${mark}`)
-}
-
-/** The generated page of this file, for tools/generators.ts. */
+/** The generated pages of this file, for tools/generators.ts. */
 export const generated = (): readonly GeneratedFile[] => [
   { path: 'docs/reference/syscalls.md', render: renderSyscalls },
+  { path: 'docs/reference/types.md', render: renderTypes },
+  ...ALL.map(([key, call]) => ({ path: `docs/reference/calls/${key}.md`, render: () => renderCall(key, call) })),
 ]

@@ -71,7 +71,10 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return Uint8Array.from(all.flatMap((word) => [parseInt(word, 16) >> 8, parseInt(word, 16) & 255]))
 }
 
-/** The address in bytes that the kernel wrote; bytes of a family that is not known here stay bytes. */
+/**
+ * The address in bytes that the kernel wrote, exactly as many as it said: an abstract name may end in zeros. Bytes of a family that
+ * is not known here stay bytes.
+ */
 export function decodeAddress(bytes: Uint8Array): SocketAddress {
   if (bytes.length < 2) return bytes
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -86,15 +89,8 @@ export function decodeAddress(bytes: Uint8Array): SocketAddress {
 }
 
 function unixIn(path: Uint8Array): SocketAddress {
-  if (path.length > 1 && path[0] === 0) return { abstract: new TextDecoder().decode(path.subarray(1, lastByte(path))) }
+  if (path.length > 1 && path[0] === 0) return { abstract: new TextDecoder().decode(path.subarray(1)) }
   return { path: textIn(path) }
-}
-
-/** Where the last byte that is not zero ends: the length of an abstract name is not told by its bytes. */
-function lastByte(bytes: Uint8Array): number {
-  let end = bytes.length
-  while (end > 0 && bytes[end - 1] === 0) end--
-  return end
 }
 
 /** RFC 5952: the longest run of zeros becomes `::`. */

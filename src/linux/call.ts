@@ -25,12 +25,14 @@ export interface Param {
 
 /** What an encoded out-parameter leaves behind, so that its value can be decoded and referred to. */
 export interface EncodedOut {
-  /** Offset of its buffer in the reply */
+  /** Offset of its buffer in the reply, or in the data when the kernel both reads and writes it */
   readonly at: number
   /** Reads the value that the kernel wrote. */
   decode(outcome: Outcome): unknown
   /** References that this buffer offers: name to offset of a 32-bit number (`pipe2`: read, write) */
   readonly loads?: Readonly<Record<string, number>>
+  /** Hands what the kernel left to the argument itself (`memory`), whatever the call gives; such an argument is no value of the call */
+  settle?(outcome: Outcome): void
 }
 
 /** What a call returns. `type` is the TypeScript type for callers of `sys`, `ref` that for builders of programs. */
@@ -41,6 +43,8 @@ export interface Result {
   readonly kind: 'void' | 'value' | 'fd' | 'pid' | 'out' | 'bigint'
   /** How several out-parameters become the one value of an `out` result; without it that is the first one */
   readonly combine?: (outs: readonly unknown[], result: number | bigint) => unknown
+  /** An `out` call whose return value is a descriptor, closed again when the program fails */
+  readonly opens?: true
 }
 
 /** A system call with a typed signature. */
@@ -55,14 +59,19 @@ export interface Call {
   readonly result: Result
   /** Descriptors that the call closes: index of the parameter (`close`) */
   readonly closes?: number
+  /** Waits for something outside the kernel: no time is too long for it unless the caller says so */
+  readonly waits?: true
+  /** Ends the process, or the agent in it: the end of the connection is its success */
+  readonly ends?: true
 }
 
 /** The value of an `out` call, from what its parameters left behind when it was encoded. */
 export function decodeOuts(result: Result, outs: readonly EncodedOut[], outcome: Outcome): unknown {
+  const values = outs.filter((out) => !out.settle)
   if (result.combine)
     return result.combine(
-      outs.map((out) => out.decode(outcome)),
+      values.map((out) => out.decode(outcome)),
       outcome.result,
     )
-  return outs[0]?.decode(outcome)
+  return values[0]?.decode(outcome)
 }

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../base/errors.ts'
+import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
 import { type Arch, type PerArch, valueOn } from './arch.ts'
 import { didYouMean } from './nearest.ts'
 
@@ -19,6 +19,8 @@ export interface ConstantSet<V extends Readonly<Record<string, PerArch>> = Reado
   readonly isEnum?: true
   /** Members of that enum which headers of Linux 6.1 do not have */
   readonly newer?: readonly string[]
+  /** The architecture that has them, where the other one has not */
+  readonly arch?: Arch
 }
 
 /** The union of a set's names. */
@@ -29,6 +31,7 @@ interface SetOptions {
   readonly namesZero?: true
   readonly isEnum?: true
   readonly newer?: readonly string[]
+  readonly arch?: Arch
 }
 
 /** Declares constants that are combined with `|`; a name for several bits stands before the names of its parts. */
@@ -50,13 +53,22 @@ export const choiceSet = <const V extends Readonly<Record<string, PerArch>>>(
 /**
  * The number of one name.
  * @throws InvalidInputError when the set has no such name
+ * @throws UnsupportedError when the architecture has no such constant
  */
 export function valueOf(set: ConstantSet, name: string, arch: Arch, field: string): number {
   const value = Object.hasOwn(set.values, name) ? set.values[name] : undefined
+  if (value !== undefined && set.arch !== undefined && set.arch !== arch) throw notOn(arch, name)
   if (value !== undefined) return valueOn(arch, value)
-  const guess = didYouMean(name, Object.keys(set.values))
+  const guess = didYouMean(name, Object.keys(set.values), 1)
   throw new InvalidInputError(`${field} has no constant ${JSON.stringify(name)} (${set.header})${guess}`, { field })
 }
+
+/** The error about a constant that only the other architecture has. */
+export const notOn = (arch: Arch, name: string): UnsupportedError =>
+  new UnsupportedError(`${name} does not exist on ${arch}`, {
+    fact: `constant ${name}`,
+    remedy: 'use its successor, which all architectures have (openat for open, PTRACE_GETREGSET for PTRACE_GETREGS …)',
+  })
 
 /**
  * The number of a choice: itself, or that of its name.

@@ -21,6 +21,8 @@ export interface Encoder {
   pushNumber(value: number | bigint): void
   /** Copies bytes into the data, aligned to 8; returns their offset. */
   place(bytes: Uint8Array): number
+  /** As `place`, for bytes that the kernel reads and writes: the data comes back with the reply. */
+  share(bytes: Uint8Array): number
   /** Reserves bytes in the reply buffer, aligned to 8; returns their offset. */
   reserve(size: number): number
   /** Has the agent write a word into the data at `at` just before the step runs. */
@@ -35,4 +37,6 @@ export interface Outcome {
   readonly result: number | bigint
   /** The whole reply buffer of the program */
   readonly reply: Uint8Array
+  /** The program's data as the kernel left it; empty unless something was shared */
+  readonly data: Uint8Array
 }

@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../base/errors.ts'
 import { type Arch, valueOn } from './arch.ts'
 import { type ConstantSet, choiceValue, nameOf } from './constant-set.ts'
 
@@ -5,15 +6,17 @@ import { type ConstantSet, choiceValue, nameOf } from './constant-set.ts'
 export type Flags<N extends string> = N | number | bigint | readonly (N | number | bigint)[]
 
 /**
- * The word of a flag list; a bigint only beyond 2^53.
+ * The word of a flag list: all of its items OR-ed; a bigint only beyond 2^53. A negative number is a 32-bit pattern, because that is
+ * what `1 << 31` is in JavaScript.
  * @throws InvalidInputError
  */
 export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: string): number | bigint {
-  if (!Array.isArray(value)) return choiceValue(set, value, arch, field)
+  if (typeof value === 'string') return choiceValue(set, value, arch, field)
+  if (!Array.isArray(value)) return word(choiceValue(set, value, arch, field), field)
   let low = 0
   let high = 0
   for (const item of value as readonly unknown[]) {
-    const number = choiceValue(set, item, arch, field)
+    const number = word(choiceValue(set, item, arch, field), field)
     if (typeof number === 'bigint') {
       low |= Number(BigInt.asIntN(32, number))
       high |= Number(BigInt.asIntN(32, number >> 32n))
@@ -26,8 +29,16 @@ export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: 
   return narrow((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
 }
 
-const narrow = (value: bigint): number | bigint =>
-  value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(value) : value
+/** Flags as the unsigned number of at most 64 bits that the kernel sees. */
+function word(value: number | bigint, field: string): number | bigint {
+  if (typeof value === 'number') {
+    if (value >= 0) return value
+    if (value >= -(2 ** 31)) return value >>> 0
+  } else if (value >= -(1n << 63n) && value < 1n << 64n) return narrow(BigInt.asUintN(64, value))
+  throw new InvalidInputError(`${field} has ${value}: flags have 32 bits when negative, 64 at most`, { field })
+}
+
+const narrow = (value: bigint): number | bigint => (value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value)
 
 /** The names in a flag word in the order of the set; bits without a name come last, as one number. */
 export function flagNames(set: ConstantSet, value: number | bigint, arch: Arch = 'x64'): (string | number | bigint)[] {

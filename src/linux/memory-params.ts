@@ -4,9 +4,8 @@ import { quote } from './c-string.ts'
 import type { EncodedOut, Param } from './call.ts'
 import { decodeDirectory } from './directory.ts'
 import type { Encoder } from './encoder.ts'
-import type { StructWriter } from './field.ts'
 import { terminated, textBytes, textIn } from './memory-fields.ts'
-import { placeWriter, type Struct } from './struct.ts'
+import type { Struct } from './struct.ts'
 
 /** Largest buffer of one call: the reply must fit into a frame. */
 const MOST = 8 * 1024 * 1024
@@ -104,6 +103,18 @@ export const outText = (size: number, name = 'buf'): Param => ({
   print: () => `${UNKNOWN}, ${size}`,
 })
 
+/** A text buffer of a fixed size without its length: one word; gives the text before the NUL. */
+export const outName = (size: number, name = 'buf'): Param => ({
+  name,
+  type: 'string',
+  implied: true,
+  encode(_value, to): EncodedOut {
+    const at = reserve(to, size)
+    return { at, decode: ({ reply }) => textIn(reply.subarray(at, at + size)) }
+  },
+  print: () => UNKNOWN,
+})
+
 /** A struct that the call reads: one word. */
 export const structIn = (struct: Struct, name: string): Param => ({
   name,
@@ -137,37 +148,6 @@ export const structOut = (struct: Struct, name: string): Param => ({
   },
   print: () => UNKNOWN,
 })
-
-/** A list of structs that the call reads, and their count, in the order that the kernel wants. */
-export const structList = (struct: Struct, name: string): Param => ({
-  name,
-  type: `readonly ${struct.typeName}[]`,
-  encode(value, to, call) {
-    const where = `${call}.${name}`
-    if (!Array.isArray(value))
-      throw new InvalidInputError(`${where} must be a list of ${struct.name}`, { field: where })
-    pushStructs(struct, value, to, where)
-    to.pushNumber(value.length)
-  },
-  print: (value, arch) => {
-    const list = value as readonly unknown[]
-    return `[${list.map((item) => struct.print(item, arch)).join(', ')}], ${list.length}`
-  },
-})
-
-function pushStructs(struct: Struct, list: readonly unknown[], to: Encoder, where: string): void {
-  const step = struct.size(to.arch)
-  const block = new Uint8Array(step * list.length)
-  const writer: StructWriter = {
-    arch: to.arch,
-    encoder: to,
-    bytes: block,
-    view: new DataView(block.buffer),
-    patches: [],
-  }
-  list.forEach((item, i) => struct.write(item, writer, i * step, `${where}[${i}]`))
-  to.push({ kind: 'data', value: placeWriter(writer) })
-}
 
 /** 32-bit numbers at one address (`pipe2`): programs refer to them by name. */
 export const outPair = (names: readonly [string, string], type: string, wanted: 'fd' | 'number' = 'fd'): Param => ({

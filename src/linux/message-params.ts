@@ -5,8 +5,12 @@ import { quote } from './c-string.ts'
 import type { EncodedOut, Param } from './call.ts'
 import { encodeRights, rightsOffset, rightsSpace } from './control-messages.ts'
 import type { Encoder } from './encoder.ts'
+import { flagNames } from './flags.ts'
+import { Memory } from './memory.ts'
 import { type Fd, Ref } from './ref.ts'
+import { pushLength, pushShared } from './in-out-params.ts'
 import { IOVEC, MSGHDR } from './structs/sockets.ts'
+import { MSG, type MsgFlag } from './tables/sockets.ts'
 
 /** A message to send: its bytes, an address unless connected, and descriptors or control messages beside it. */
 export interface OutMessage {
@@ -30,7 +34,12 @@ export interface MessageRoom {
 /** A received message. Control messages are undecoded: `decodeRights` and `decodeControl` read them. */
 export interface InMessage {
   readonly data: Uint8Array
+  /** As much as came */
   readonly control: Uint8Array
+  /** Who sent it, when the socket is not connected and the sender has an address */
+  readonly from?: SocketAddress
+  /** What the kernel says of it: MSG_TRUNC when there was no room for all of it, MSG_CTRUNC for the control messages */
+  readonly flags: readonly (MsgFlag | number | bigint)[]
 }
 
 const utf8 = new TextEncoder()
@@ -38,31 +47,44 @@ const utf8 = new TextEncoder()
 /** An address and its length: two words. */
 export const address = (name = 'addr'): Param => ({
   name,
-  type: 'SocketAddress',
+  type: 'SocketAddress | Memory',
   encode(value, to, call) {
+    if (value instanceof Memory) {
+      const out = value.encode(to)
+      to.pushNumber(value.bytes.length)
+      return out
+    }
     const bytes = encodeAddress(value as SocketAddress, `${call}.${name}`)
     to.push({ kind: 'data', value: to.place(bytes) })
     to.pushNumber(bytes.length)
   },
-  print: (value) => `${printAddress(value as SocketAddress)}, ${encodeAddress(value as SocketAddress).length}`,
+  print: (value) =>
+    value instanceof Memory
+      ? `${value.toString()}, ${value.bytes.length}`
+      : `${printAddress(value as SocketAddress)}, ${encodeAddress(value as SocketAddress).length}`,
 })
 
-/** Room for an address, and a pointer to its length: two words. */
+/** sizeof(struct sockaddr_storage): an address of any family */
+const ADDRESS_ROOM = 128
+
+/** Room for an address, and a pointer to its length, which the kernel sets: two words. */
 export const outAddress = (name = 'addr'): Param => ({
   name,
   type: 'SocketAddress',
   implied: true,
   encode(_value, to): EncodedOut {
-    const size = 112
-    const at = to.reserve(size)
+    const at = to.reserve(ADDRESS_ROOM)
     to.push({ kind: 'reply', value: at })
-    to.push({ kind: 'data', value: to.place(Uint8Array.of(size, 0, 0, 0)) })
-    return { at, decode: ({ reply }) => decodeAddress(bytesBetween(reply, at, at + size)) }
+    const lengthIn = pushLength(to, ADDRESS_ROOM)
+    return {
+      at,
+      decode: ({ reply, data }) => decodeAddress(bytesBetween(reply, at, at + Math.min(ADDRESS_ROOM, lengthIn(data)))),
+    }
   },
-  print: () => '…, [112]',
+  print: () => `…, [${ADDRESS_ROOM}]`,
 })
 
-/** Room for a socket option of a size that the caller gives, and a pointer to that size: two words. */
+/** Room for a socket option of a size that the caller gives, and a pointer to that size, which the kernel sets: two words. */
 export const outOption = (name = 'optlen'): Param => ({
   name,
   type: 'number',
@@ -72,10 +94,8 @@ export const outOption = (name = 'optlen'): Param => ({
     }
     const at = to.reserve(value)
     to.push({ kind: 'reply', value: at })
-    const length = new Uint8Array(4)
-    new DataView(length.buffer).setUint32(0, value, true)
-    to.push({ kind: 'data', value: to.place(length) })
-    return { at, decode: ({ reply }) => bytesBetween(reply, at, at + value) }
+    const lengthIn = pushLength(to, value)
+    return { at, decode: ({ reply, data }) => bytesBetween(reply, at, at + Math.min(value, lengthIn(data))) }
   },
   print: (value) => `…, [${String(value)}]`,
 })
@@ -163,19 +183,26 @@ export const inMessage = (name = 'msg'): Param => ({
     const where = `${call}.${name}`
     const { size, rights = 0, control = rights ? rightsSpace(rights) : 0 } = room(value, where)
     const at = to.reserve(size)
+    const nameAt = to.reserve(ADDRESS_ROOM)
     const controlAt = to.reserve(control)
     const iov = to.place(IOVEC.pack({ iov_len: size }))
     to.relocate(iov, { kind: 'reply', value: at }, 8)
-    const header = to.place(MSGHDR.pack({ msg_iovlen: 1, msg_controllen: control }))
+    const header = pushShared(to, MSGHDR.pack({ msg_namelen: ADDRESS_ROOM, msg_iovlen: 1, msg_controllen: control }))
+    to.relocate(header + MSGHDR.offset('msg_name'), { kind: 'reply', value: nameAt }, 8)
     to.relocate(header + MSGHDR.offset('msg_iov'), { kind: 'data', value: iov }, 8)
     if (control) to.relocate(header + MSGHDR.offset('msg_control'), { kind: 'reply', value: controlAt }, 8)
-    to.push({ kind: 'data', value: header })
     return {
       at,
-      decode: ({ result, reply }): InMessage => ({
-        data: bytesBetween(reply, at, at + Math.min(size, Number(result))),
-        control: bytesBetween(reply, controlAt, controlAt + control),
-      }),
+      decode({ result, reply, data }): InMessage {
+        const { msg_namelen, msg_controllen, msg_flags } = MSGHDR.decode(data, header)
+        const nameLength = Math.min(ADDRESS_ROOM, Number(msg_namelen))
+        return {
+          data: bytesBetween(reply, at, at + Math.min(size, Number(result))),
+          control: bytesBetween(reply, controlAt, controlAt + Math.min(control, Number(msg_controllen))),
+          ...(nameLength > 0 ? { from: decodeAddress(bytesBetween(reply, nameAt, nameAt + nameLength)) } : {}),
+          flags: flagNames(MSG, Number(msg_flags) >>> 0) as MsgFlag[],
+        }
+      },
     }
   },
   print: (value) => `{msg_iov=[{iov_base=…, iov_len=${(value as MessageRoom).size}}], msg_iovlen=1}`,

@@ -1,22 +1,45 @@
 /** The candidate that is spelt most like `name`, for error messages; undefined when nothing is close. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+export const nearest = (name: string, candidates: Iterable<string>): string | undefined =>
+  nearestNames(name, candidates, 0)[0]
+
+/** Most names that a message offers. */
+const MOST = 3
+
+/**
+ * The candidates that are spelt most like `name`, best first, at most three; none when nothing is close.
+ * `slack` is by how many slips more than the best the others may differ.
+ */
+export function nearestNames(name: string, candidates: Iterable<string>, slack = 1): readonly string[] {
   const wanted = name.toLowerCase()
-  let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
-  for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance)
-    if (distance < bestDistance) {
-      best = candidate
-      bestDistance = distance
-    }
+  const limit = Math.max(2, Math.floor(name.length / 3)) + 1
+  const close: { readonly candidate: string; readonly distance: number }[] = []
+  for (const candidate of new Set(candidates)) {
+    const distance = distanceTo(wanted, candidate, limit)
+    if (distance < limit) close.push({ candidate, distance })
   }
-  return best
+  close.sort((a, b) => a.distance - b.distance)
+  const best = close[0]?.distance ?? 0
+  const names = close.filter(({ distance }) => distance <= best + slack).map(({ candidate }) => candidate)
+  return names.slice(0, MOST)
 }
 
-/** The end of a message about an unknown name: `: did you mean X?`, or nothing. */
-export function didYouMean(name: string, candidates: Iterable<string>): string {
-  const found = nearest(name, candidates)
-  return found === undefined ? '' : `: did you mean ${found}?`
+/** The end of a message about an unknown name: `: did you mean X?`, with all names that are equally close, or nothing. */
+export function didYouMean(name: string, candidates: Iterable<string>, slack = 0): string {
+  const names = nearestNames(name, candidates, slack)
+  const last = names.at(-1)
+  if (last === undefined) return ''
+  const before = names.slice(0, -1).join(', ')
+  return `: did you mean ${before && `${before} or `}${last}?`
+}
+
+/** Kernel names are often said without their family: `NEWNS` for `CLONE_NEWNS`, `TERM` for `SIGTERM`. */
+const FAMILY = /^(?:[A-Z]+\d?_|SIG)(?=[A-Z])/
+
+function distanceTo(wanted: string, candidate: string, limit: number): number {
+  const whole = editDistance(wanted, candidate.toLowerCase(), limit)
+  const family = FAMILY.exec(candidate)?.[0].length ?? 0
+  if (family === 0) return whole
+  return Math.min(whole, editDistance(wanted, candidate.slice(family).toLowerCase(), limit) + 1)
 }
 
 function editDistance(a: string, b: string, limit: number): number {

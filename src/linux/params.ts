@@ -1,12 +1,13 @@
 import { InvalidInputError } from '../base/errors.ts'
 import type { Arch } from './arch.ts'
 import { quote } from './c-string.ts'
-import type { Param } from './call.ts'
+import type { EncodedOut, Param } from './call.ts'
 import { type ConstantSet, choiceValue, printChoice } from './constant-set.ts'
 import { DecimalPath } from './decimal-path.ts'
 import type { Encoder } from './encoder.ts'
 import { flagsValue, printFlags } from './flags.ts'
 import { terminated, textBytes } from './memory-fields.ts'
+import { Memory } from './memory.ts'
 import { Ref } from './ref.ts'
 import { octal } from './scalar-fields.ts'
 import { describeValue, printNumber } from './show-value.ts'
@@ -163,6 +164,14 @@ export const nullable = (param: Param): Param => ({
   print: (value, arch) => (value === null ? 'NULL' : param.print(value, arch)),
 })
 
+/** The same parameter, that may also be memory laid out by the caller. */
+export const orMemory = (param: Param): Param => ({
+  ...param,
+  type: `${param.type} | Memory`,
+  encode: (value, to, call) => (value instanceof Memory ? value.encode(to) : param.encode(value, to, call)),
+  print: (value, arch) => (value instanceof Memory ? value.toString() : param.print(value, arch)),
+})
+
 /** The same parameter, zero and not shown when it is left out; only after it may be other optional ones. */
 export const optional = (param: Param): Param => ({
   ...param,
@@ -200,21 +209,25 @@ export const signal = (name = 'sig'): Param => ({
   print: (value) => (value === 0 ? '0' : printChoice(SIGNALS, value)),
 })
 
-function pushRaw(value: unknown, to: Encoder, where: string): void {
+/** Pushes an argument without a signature; memory leaves behind how it is read afterwards. */
+export function pushRaw(value: unknown, to: Encoder, where: string): EncodedOut | void {
   if (value === null || value === undefined) return to.pushNumber(0)
   if (typeof value === 'string' || value instanceof DecimalPath) return pushPath(value, to, where)
   if (value instanceof Uint8Array) return to.push({ kind: 'data', value: to.place(value) })
+  if (value instanceof Memory) return value.encode(to)
   pushNumber(value, to, where, -(2 ** 63), 2 ** 64)
 }
 
-function printRaw(value: unknown): string {
+/** An argument without a signature as a listing shows it. */
+export function printRaw(value: unknown): string {
   if (value === undefined) return ''
   if (value === null) return 'NULL'
   if (typeof value === 'string' || value instanceof Uint8Array || value instanceof DecimalPath) return printPath(value)
+  if (value instanceof Memory) return value.toString()
   return printNumber(value)
 }
 
-/** An argument without a signature: a number, a string (NUL-terminated), bytes, a result, or null. */
+/** An argument without a signature: a number, a string (NUL-terminated), bytes, memory, a result, or null. */
 export const rawParam: Param = {
   name: 'argument',
   type: 'RawArg',
@@ -259,8 +272,8 @@ export const prctlArgument = (name: string): Param => ({
   optional: true,
   encode(value, to, call) {
     const number = namedNumber(value, to.arch, `${call}.${name}`)
-    if (number !== undefined) to.pushNumber(number)
-    else pushRaw(value, to, `${call}.${name}`)
+    if (number !== undefined) return to.pushNumber(number)
+    return pushRaw(value, to, `${call}.${name}`)
   },
   print(value, arch = 'x64') {
     if (Array.isArray(value)) return printFlags(SECUREBITS, value, arch)

@@ -46,6 +46,10 @@ export class PlainEncoder implements Encoder {
     return at
   }
 
+  share(bytes: Uint8Array): number {
+    return this.place(bytes)
+  }
+
   reserve(size: number): number {
     const at = this.#reply
     this.#reply += (size + 7) & ~7

@@ -7,6 +7,9 @@ export type Fd = number & { readonly [brand]?: 'fd' }
 /** A process id as the executing process sees it. */
 export type Pid = number & { readonly [brand]?: 'pid' }
 
+/** A nice value of getpriority(2), which is not what the kernel returns: no later step can use it. */
+export type Nice = number & { readonly [brand]?: 'nice' }
+
 /** The result of a step that has not run yet: stands for a value of type `T` in later steps of the same program. */
 export class Ref<T> {
   declare readonly type: (value: T) => T

@@ -23,8 +23,12 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   'linux/mount.h': ['fcntl.h'],
   'linux/audit.h': ['elf.h'],
   'linux/tcp.h': ['sys/socket.h'],
-  'sys/ioctl.h': ['asm/termbits.h'],
+  'sys/ioctl.h': ['asm/termbits.h', 'linux/serial.h'],
+  'linux/sockios.h': ['sys/ioctl.h'],
 }
+
+/** What the compiler defines for a machine. */
+const MACHINE: Readonly<Record<Arch, string>> = { x64: '__x86_64__', arm64: '__aarch64__' }
 
 interface Part {
   readonly header: string
@@ -45,7 +49,8 @@ function constantLines(set: ConstantSet, name: string, value: PerArch): string[]
         '#endif',
       ]
   if (set.isEnum) return set.newer?.includes(name) ? [] : lines
-  return [`#ifdef ${name}`, ...lines, '#else', `extern char missing_${name};`, '#endif']
+  const whole = [`#ifdef ${name}`, ...lines, '#else', `extern char missing_${name};`, '#endif']
+  return set.arch === undefined ? whole : [`#ifdef ${MACHINE[set.arch]}`, ...whole, '#endif']
 }
 
 /** Compared in 32 bits where both fit: the signedness of a macro is the header's affair. */

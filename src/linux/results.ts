@@ -10,6 +10,14 @@ export const PID: Result = { type: 'Pid', ref: 'Ref<Pid>', kind: 'pid' }
 /** What the kernel wrote into the out-parameter. */
 export const out = (type: string): Result => ({ type, ref: `Ref<${type}>`, kind: 'out' })
 
+/** A nice value: the kernel's own answer is 20 minus it, which later steps must not take for it */
+export const NICE: Result = {
+  type: 'number',
+  ref: 'Ref<Nice>',
+  kind: 'out',
+  combine: (_outs, result) => 20 - Number(result),
+}
+
 /** What the kernel wrote into several out-parameters, put together. */
 export const combined = (type: string, combine: NonNullable<Result['combine']>): Result => ({ ...out(type), combine })
 

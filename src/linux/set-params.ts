@@ -103,7 +103,8 @@ function bitsIn(mask: Uint8Array): number[] {
   return found
 }
 
-function maskOf(value: unknown, where: string): bigint {
+/** The mask of a list of signals, or the mask itself. @throws InvalidInputError */
+export function maskOf(value: unknown, where: string): bigint {
   if (typeof value === 'bigint') return value
   if (Array.isArray(value)) return signalMask(value as readonly (Signal | number)[])
   throw new InvalidInputError(`${where} must be a list of signals or a mask`, { field: where })

@@ -154,11 +154,11 @@ export class Struct {
   }
 }
 
-/** Places a finished block and applies its patches; returns its offset. */
-export function placeWriter(to: StructWriter): number {
+/** Places a finished block and applies its patches; returns its offset. What is shared comes back with the reply. */
+export function placeWriter(to: StructWriter, how: 'place' | 'share' = 'place'): number {
   const encoder = to.encoder
   if (!encoder) throw new InvalidInputError('A struct with pointers needs a program', { field: 'struct' })
-  const at = encoder.place(to.bytes)
+  const at = encoder[how](to.bytes)
   for (const patch of to.patches) encoder.relocate(at + patch.at, patch.word, patch.width)
   return at
 }

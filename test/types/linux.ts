@@ -1,11 +1,15 @@
 /** Compiled only: what the signatures of system calls must refuse. */
 import {
+  type Errno,
   type Fd,
   type Pid,
   type ProgramCalls,
   type Ref,
   type SysCalls,
+  constantName,
+  constantValue,
   decodeStruct,
+  defineConstants,
   encodeStruct,
 } from '../../src/linux/index.ts'
 
@@ -56,4 +60,26 @@ export async function calls(): Promise<void> {
   // @ts-expect-error a bigint is no string
   const text: string = value
   return void text
+}
+
+export function constants(): void {
+  const flag: number = constantValue('clone', 'CLONE_NEWNS')
+  const name: Errno | undefined = constantName('errno', 2)
+  defineConstants(['O_CLOEXEC', 'MS_BIND', 4])
+  constantValue('ptrace', 'PTRACE_GETREGS')
+  constantValue('syscall', 'open', 'arm64')
+
+  // @ts-expect-error no such group
+  constantValue('clones', 'CLONE_NEWNS')
+  // @ts-expect-error no such name in the group
+  constantValue('clone', 'CLONE_NEWN')
+  // @ts-expect-error a name of another group
+  constantValue('clone', 'MS_BIND')
+  // @ts-expect-error no such name in any group
+  defineConstants(['O_CLOEXC'])
+  // @ts-expect-error a word of mount(8) is no constant of a header
+  defineConstants('rdonly')
+  // @ts-expect-error there may be no name for the number
+  const text: string = constantName('signal', flag)
+  return void [text, name]
 }

@@ -27,7 +27,7 @@ function encoded(name: string, ...args: readonly unknown[]): PlainEncoder {
 /** What a call gives when the kernel returned `result` and wrote `reply`. */
 function decoded(name: string, args: readonly unknown[], result: number, reply: Uint8Array): unknown {
   const outs = new PlainEncoder().call(call(name), args)
-  return decodeOuts(call(name).result, outs, { result, reply })
+  return decodeOuts(call(name).result, outs, { result, reply, data: new Uint8Array(0) })
 }
 
 test('every call has a number on both architectures, at most six arguments and a line about it', () => {
@@ -141,7 +141,10 @@ test('read() gives as many bytes as the kernel returned', () => {
 test('pipe2() offers both descriptors to later steps', () => {
   const [out] = new PlainEncoder().call(call('pipe2'), [[]])
   assert.deepEqual(out?.loads, { read: 0, write: 4 })
-  assert.deepEqual(out?.decode({ result: 0, reply: Uint8Array.of(5, 0, 0, 0, 6, 0, 0, 0) }), { read: 5, write: 6 })
+  assert.deepEqual(out?.decode({ result: 0, reply: Uint8Array.of(5, 0, 0, 0, 6, 0, 0, 0), data: new Uint8Array(0) }), {
+    read: 5,
+    write: 6,
+  })
 })
 
 test('wait4() puts its out-parameters together', () => {

@@ -1,9 +1,10 @@
 import type { Call } from '../call.ts'
 import { outEpollEvents, signalAction, signalMaskSized } from '../event-params.ts'
-import { structIn, structList, structOut } from '../memory-params.ts'
+import { structIn, structOut } from '../memory-params.ts'
 import { outSignalSet, signalSet } from '../set-params.ts'
 import { choice, constant, fd, flags, int, nullable, path, signal, uint } from '../params.ts'
 import { FD, NONE, VALUE, out } from '../results.ts'
+import { sharedStructs } from '../in-out-params.ts'
 import { outSiginfo } from '../siginfo.ts'
 import { EPOLL_EVENT } from '../structs/events.ts'
 import { ITIMERSPEC, SIGACTION, TIMESPEC } from '../structs/process.ts'
@@ -41,18 +42,20 @@ export const EVENT_CALLS = {
     about: 'Waits for at most `maxevents` events, `timeout` in ms, -1 for ever. EINTR',
     params: [fd('epfd'), outEpollEvents, int('timeout'), constant(0, 'NULL', 'sigmask'), constant(8)],
     result: out('readonly EpollEventDecoded[]'),
+    waits: true,
   },
   ppoll: {
     name: 'ppoll',
     page: 'poll',
-    about: 'Waits until one of a few descriptors is ready; gives how many are, not which. EINTR',
+    about: 'Waits until descriptors are ready; gives all of them with what happened in `revents`. EINTR',
     params: [
-      structList(POLLFD, 'fds'),
+      sharedStructs(POLLFD, 'fds'),
       nullable(structIn(TIMESPEC, 'tmo_p')),
       constant(0, 'NULL', 'sigmask'),
       constant(8),
     ],
-    result: VALUE,
+    result: out('readonly PollfdDecoded[]'),
+    waits: true,
   },
   inotify_init1: {
     name: 'inotify_init1',
@@ -125,6 +128,19 @@ export const EVENT_CALLS = {
     about: 'Takes one of a few blocked signals, waiting for a time. EAGAIN, EINTR',
     params: [signalSet(), outSiginfo('info'), nullable(structIn(TIMESPEC, 'timeout')), constant(8)],
     result: out('Siginfo'),
+    waits: true,
+  },
+  clock_nanosleep: {
+    name: 'clock_nanosleep',
+    about: 'Sleeps by a clock, with TFD_TIMER_ABSTIME until a time. EINTR',
+    params: [
+      choice(CLOCKS, 'clockid'),
+      flags(TIMERFD_TIME),
+      structIn(TIMESPEC, 'request'),
+      constant(0, 'NULL', 'remain'),
+    ],
+    result: NONE,
+    waits: true,
   },
   clock_gettime: {
     name: 'clock_gettime',

@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import { fcntlArgument } from '../fcntl-argument.ts'
 import {
   bytes,
   outBytes,
@@ -21,7 +22,6 @@ import {
   nullable,
   optional,
   path,
-  raw,
   text,
   u64,
   uint,
@@ -39,6 +39,7 @@ export const FILE_CALLS = {
     about: 'Opens a file by path. ENOENT, EACCES, ELOOP (O_NOFOLLOW), ENOTDIR, EMFILE',
     params: [dirfd(), path(), flags(OPEN), optional(mode())],
     result: FD,
+    waits: true,
   },
   openat2: {
     name: 'openat2',
@@ -46,6 +47,7 @@ export const FILE_CALLS = {
       'Opens a file with rules for the resolution of its path (5.6). EXDEV or ELOOP when a RESOLVE_ rule forbids it, EAGAIN',
     params: [dirfd(), path(), structInSized(OPEN_HOW, 'how')],
     result: FD,
+    waits: true,
   },
   close: { name: 'close', about: 'Closes a descriptor. EBADF', params: [fd()], result: NONE, closes: 0 },
   close_range: {
@@ -59,12 +61,14 @@ export const FILE_CALLS = {
     about: 'Reads at most `count` bytes. EAGAIN, EISDIR, EIO',
     params: [fd(), outBytes()],
     result: out('Uint8Array'),
+    waits: true,
   },
   write: {
     name: 'write',
     about: 'Writes bytes; gives how many were written. EAGAIN, EPIPE, ENOSPC',
     params: [fd(), bytes()],
     result: VALUE,
+    waits: true,
   },
   pread64: {
     name: 'pread64',
@@ -72,6 +76,7 @@ export const FILE_CALLS = {
     about: 'Reads at an offset without moving the file position. ESPIPE',
     params: [fd(), outBytes(), u64('offset')],
     result: out('Uint8Array'),
+    waits: true,
   },
   pwrite64: {
     name: 'pwrite64',
@@ -79,10 +84,11 @@ export const FILE_CALLS = {
     about: 'Writes at an offset without moving the file position. ESPIPE',
     params: [fd(), bytes(), u64('offset')],
     result: VALUE,
+    waits: true,
   },
   lseek: {
     name: 'lseek',
-    about: 'Moves the file position; gives the new one. ESPIPE, ENXIO',
+    about: 'Moves the file position; gives the new one. ESPIPE, EINVAL, ENXIO',
     params: [fd(), u64('offset'), choice(SEEK, 'whence')],
     result: VALUE,
   },
@@ -104,9 +110,21 @@ export const FILE_CALLS = {
     params: [fd(), flags(FALLOC, 'mode'), u64('offset'), u64('len')],
     result: NONE,
   },
-  fsync: { name: 'fsync', about: 'Has a file written to its device. EIO', params: [fd()], result: NONE },
-  syncfs: { name: 'syncfs', about: 'Has a file system written to its device. EIO', params: [fd()], result: NONE },
-  flock: { name: 'flock', about: 'Locks a file. EWOULDBLOCK', params: [fd(), flags(LOCK, 'operation')], result: NONE },
+  fsync: { name: 'fsync', about: 'Has a file written to its device. EIO', params: [fd()], result: NONE, waits: true },
+  syncfs: {
+    name: 'syncfs',
+    about: 'Has a file system written to its device. EIO',
+    params: [fd()],
+    result: NONE,
+    waits: true,
+  },
+  flock: {
+    name: 'flock',
+    about: 'Locks a file. EWOULDBLOCK',
+    params: [fd(), flags(LOCK, 'operation')],
+    result: NONE,
+    waits: true,
+  },
   mkdirat: {
     name: 'mkdirat',
     about: 'Makes a directory; the umask applies. EEXIST, ENOENT, EROFS',
@@ -230,9 +248,10 @@ export const FILE_CALLS = {
   },
   fcntl: {
     name: 'fcntl',
-    about: 'Works on a descriptor: flags, seals, copies, pipe size. EBADF, EINVAL, EBUSY',
-    params: [fd(), choice(FCNTL, 'cmd'), raw('arg')],
+    about: 'Works on a descriptor: flags, seals, copies, locks, pipe size. EBADF, EINVAL, EBUSY, EAGAIN (locked)',
+    params: [fd(), choice(FCNTL, 'cmd'), fcntlArgument],
     result: VALUE,
+    waits: true,
   },
   pipe2: {
     name: 'pipe2',
@@ -264,5 +283,6 @@ export const FILE_CALLS = {
     about: 'Copies between files at their positions without user space. EXDEV, EINVAL',
     params: [fd('fd_in'), constant(0, 'NULL'), fd('fd_out'), constant(0, 'NULL'), u64('len'), constant(0)],
     result: VALUE,
+    waits: true,
   },
 } as const satisfies Record<string, Call>

@@ -1,7 +1,9 @@
 import type { Call } from '../call.ts'
 import { EVENT_CALLS } from './events.ts'
 import { FILE_CALLS } from './files.ts'
+import { MEMORY_CALLS } from './memory.ts'
 import { MOUNT_CALLS } from './mounts.ts'
+import { POSIX_CALLS } from './posix.ts'
 import { PROCESS_CALLS } from './processes.ts'
 import { SECURITY_CALLS } from './security.ts'
 import { SOCKET_CALLS } from './sockets.ts'
@@ -14,4 +16,6 @@ export const CALLS: Readonly<Record<string, Call>> = {
   ...SOCKET_CALLS,
   ...EVENT_CALLS,
   ...SECURITY_CALLS,
+  ...MEMORY_CALLS,
+  ...POSIX_CALLS,
 }

@@ -9,14 +9,15 @@ import {
   id,
   int,
   nullable,
+  orMemory,
   path,
   pid,
   prctlArgument,
   signal,
 } from '../params.ts'
-import { outInt, outNumbers, stringList, structIn, structOut } from '../memory-params.ts'
+import { outInt, outName, outNumbers, stringList, structIn, structOut } from '../memory-params.ts'
 import { cpuSet, idList, outCpuSet, outIds, outSignalSet, signalSet } from '../set-params.ts'
-import { NONE, FD, PID, VALUE, combined, out } from '../results.ts'
+import { NONE, FD, NICE, PID, VALUE, combined, out } from '../results.ts'
 import { capData, capHeader, capHeaderOf, outCapData } from '../capability-params.ts'
 import { outSiginfo } from '../siginfo.ts'
 import { RLIMIT, RUSAGE, SOCK_FPROG, SYSINFO, TIMESPEC, UTSNAME } from '../structs/process.ts'
@@ -186,6 +187,7 @@ export const PROCESS_CALLS = {
       '{ readonly pid: Pid; readonly status: number; readonly rusage: RusageDecoded }',
       ([status, rusage], result) => ({ pid: Number(result), status, rusage }),
     ),
+    waits: true,
   },
   waitid: {
     name: 'waitid',
@@ -195,6 +197,7 @@ export const PROCESS_CALLS = {
       siginfo,
       rusage,
     })),
+    waits: true,
   },
   prctl: {
     name: 'prctl',
@@ -207,6 +210,19 @@ export const PROCESS_CALLS = {
       prctlArgument('arg5'),
     ],
     result: VALUE,
+  },
+  prctlRead: {
+    name: 'prctl',
+    about:
+      'Reads a property that prctl writes as a 32-bit number: PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER, PR_GET_TSC … EINVAL',
+    params: [choice(PRCTL, 'option'), outInt('arg2')],
+    result: out('number'),
+  },
+  prctlName: {
+    name: 'prctl',
+    about: 'The name of the thread, at most 15 bytes: PR_GET_NAME',
+    params: [constant(16, 'PR_GET_NAME', 'option'), outName(16)],
+    result: out('string'),
   },
   capset: {
     name: 'capset',
@@ -224,7 +240,7 @@ export const PROCESS_CALLS = {
     name: 'seccomp',
     about:
       'Installs a filter for system calls; with NEW_LISTENER gives a descriptor. EACCES without no_new_privs, EINVAL',
-    params: [choice(SECCOMP, 'operation'), flags(SECCOMP_FLAGS), nullable(structIn(SOCK_FPROG, 'args'))],
+    params: [choice(SECCOMP, 'operation'), flags(SECCOMP_FLAGS), nullable(orMemory(structIn(SOCK_FPROG, 'args')))],
     result: VALUE,
   },
   prlimit64: {
@@ -247,9 +263,9 @@ export const PROCESS_CALLS = {
   },
   getpriority: {
     name: 'getpriority',
-    about: 'Priority as 20 - nice, 1 to 40. ESRCH',
+    about: 'The nice value, -20 to 19: the lowest of several processes. ESRCH',
     params: [choice(PRIORITY, 'which'), pid('who')],
-    result: VALUE,
+    result: NICE,
   },
   setpriority: {
     name: 'setpriority',
@@ -266,9 +282,10 @@ export const PROCESS_CALLS = {
   },
   execve: {
     name: 'execve',
-    about: 'Becomes another program; returns only on failure. ENOENT, EACCES, ENOEXEC, E2BIG',
+    about: 'Becomes another program: the agent ends. ENOENT, EACCES, ENOEXEC, E2BIG',
     params: [path(), stringList('argv'), stringList('envp', 'count')],
     result: NONE,
+    ends: true,
   },
   execveat: {
     name: 'execveat',
@@ -276,12 +293,15 @@ export const PROCESS_CALLS = {
       'Becomes the program of a descriptor (AT_EMPTY_PATH) or path. ENOENT (script by a close-on-exec descriptor), EACCES, ENOEXEC',
     params: [dirfd(), path(), stringList('argv'), stringList('envp', 'count'), flags(AT)],
     result: NONE,
+    ends: true,
   },
   exit_group: {
     name: 'exit_group',
-    about: 'Ends the process with a status; the answer is the exit event',
+    about: 'Ends the process with a status',
     params: [int('status')],
     result: NONE,
+    waits: true,
+    ends: true,
   },
   personality: {
     name: 'personality',
@@ -294,6 +314,7 @@ export const PROCESS_CALLS = {
     about: 'Sleeps. EINTR',
     params: [structIn(TIMESPEC, 'req'), constant(0, 'NULL', 'rem')],
     result: NONE,
+    waits: true,
   },
   sched_setaffinity: {
     name: 'sched_setaffinity',

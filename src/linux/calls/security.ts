@@ -6,6 +6,7 @@ import { FD, NONE, VALUE, out } from '../results.ts'
 import { BPF_PROG_LOAD_ATTR } from '../structs/bpf.ts'
 import { LANDLOCK_RULESET_ATTR, SCHED_ATTR, SCHED_PARAM } from '../structs/events.ts'
 import { MNT_ID_REQ, STATFS } from '../structs/mounts.ts'
+import { TIMESPEC } from '../structs/process.ts'
 import { BPF } from '../tables/bpf.ts'
 import { KEYCTL, KEY_SPEC } from '../tables/keyctl.ts'
 import { LANDLOCK_CREATE, LANDLOCK_RESTRICT, LANDLOCK_RULE } from '../tables/landlock.ts'
@@ -60,6 +61,7 @@ export const SECURITY_CALLS = {
     about: 'Finds a key, or has it made from `callout_info`; gives its serial number. ENOKEY, EKEYREVOKED',
     params: [text('type'), text('description'), nullable(text('callout_info')), choice(KEY_SPEC, 'dest_keyring')],
     result: VALUE,
+    waits: true,
   },
   bpf: {
     name: 'bpf',
@@ -78,6 +80,7 @@ export const SECURITY_CALLS = {
     about: 'Traces a process. ESRCH, EPERM',
     params: [choice(PTRACE, 'request'), pid(), raw('addr'), raw('data')],
     result: VALUE,
+    waits: true,
   },
   kcmp: {
     name: 'kcmp',
@@ -156,6 +159,12 @@ export const SECURITY_CALLS = {
     params: [pid(), structOut(SCHED_PARAM, 'param')],
     result: out('SchedParamDecoded'),
   },
+  sched_rr_get_interval: {
+    name: 'sched_rr_get_interval',
+    about: 'The time slice of a process. ESRCH',
+    params: [pid(), structOut(TIMESPEC, 'tp')],
+    result: out('TimespecDecoded'),
+  },
   sched_get_priority_max: {
     name: 'sched_get_priority_max',
     about: 'The highest real-time priority of a policy',
@@ -200,12 +209,14 @@ export const SECURITY_CALLS = {
     about: 'Copies from a file to a descriptor at their positions. EINVAL, EAGAIN',
     params: [fd('out_fd'), fd('in_fd'), constant(0, 'NULL', 'offset'), u64('count')],
     result: VALUE,
+    waits: true,
   },
   splice: {
     name: 'splice',
     about: 'Moves bytes between a pipe and a descriptor. EINVAL, EAGAIN',
     params: [fd('fd_in'), constant(0, 'NULL'), fd('fd_out'), constant(0, 'NULL'), u64('len'), flags(SPLICE)],
     result: VALUE,
+    waits: true,
   },
   setxattr: {
     name: 'setxattr',
@@ -260,5 +271,5 @@ export const SECURITY_CALLS = {
     result: FD,
   },
   vhangup: { name: 'vhangup', about: 'Hangs up the controlling terminal. EPERM', params: [], result: NONE },
-  sync: { name: 'sync', about: 'Has all file systems written to their devices', params: [], result: NONE },
+  sync: { name: 'sync', about: 'Has all file systems written to their devices', params: [], result: NONE, waits: true },
 } as const satisfies Record<string, Call>

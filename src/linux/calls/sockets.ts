@@ -4,6 +4,7 @@ import { bytes, outBlock, outBytes, outPair } from '../memory-params.ts'
 import { address, inMessage, option, outAddress, outMessage, outOption } from '../message-params.ts'
 import { choice, constant, fd, flags, int, raw } from '../params.ts'
 import { FD, NONE, VALUE, fds, out } from '../results.ts'
+import { sharedBytes } from '../in-out-params.ts'
 import { AF, MSG, SHUT, SO, SOCK, SOL } from '../tables/sockets.ts'
 
 /** Sockets and devices. */
@@ -31,6 +32,7 @@ export const SOCKET_CALLS = {
     about: 'Connects a socket. ECONNREFUSED, EINPROGRESS, ENOENT, EAGAIN',
     params: [fd('sockfd'), address()],
     result: NONE,
+    waits: true,
   },
   listen: {
     name: 'listen',
@@ -43,6 +45,7 @@ export const SOCKET_CALLS = {
     about: 'Accepts a connection; its address is told by getpeername. EAGAIN, EMFILE',
     params: [fd('sockfd'), constant(0, 'NULL', 'addr'), constant(0, 'NULL', 'addrlen'), flags(SOCK)],
     result: FD,
+    waits: true,
   },
   getsockname: {
     name: 'getsockname',
@@ -58,7 +61,7 @@ export const SOCKET_CALLS = {
   },
   getsockopt: {
     name: 'getsockopt',
-    about: 'An option of a socket as `optlen` bytes. ENOPROTOOPT',
+    about: 'An option of a socket, at most `optlen` bytes. ENOPROTOOPT',
     params: [fd('sockfd'), choice(SOL, 'level'), choice(SO, 'optname'), outOption()],
     result: out('Uint8Array'),
   },
@@ -73,24 +76,28 @@ export const SOCKET_CALLS = {
     about: 'Sends bytes to an address. EAGAIN, EMSGSIZE, EPIPE',
     params: [fd('sockfd'), bytes(), flags(MSG), address()],
     result: VALUE,
+    waits: true,
   },
   sendmsg: {
     name: 'sendmsg',
     about: 'Sends a message, with descriptors or other control messages. EAGAIN, EPIPE, ETOOMANYREFS',
     params: [fd('sockfd'), outMessage(), flags(MSG)],
     result: VALUE,
+    waits: true,
   },
   recvmsg: {
     name: 'recvmsg',
     about: 'Receives a message and its control messages. EAGAIN, ECONNRESET',
     params: [fd('sockfd'), inMessage(), flags(MSG)],
     result: out('InMessage'),
+    waits: true,
   },
   recvfrom: {
     name: 'recvfrom',
     about: 'Receives bytes. EAGAIN, ECONNRESET',
     params: [fd('sockfd'), outBytes('len'), flags(MSG), constant(0, 'NULL', 'addr'), constant(0, 'NULL', 'addrlen')],
     result: out('Uint8Array'),
+    waits: true,
   },
   shutdown: {
     name: 'shutdown',
@@ -108,6 +115,13 @@ export const SOCKET_CALLS = {
     name: 'ioctl',
     about: 'An ioctl that only writes to its argument: gives `size` bytes (TIOCGWINSZ, TCGETS2). ENOTTY, EINVAL',
     params: [fd(), ioctlRequest, outBlock()],
+    result: out('Uint8Array'),
+  },
+  ioctlUpdate: {
+    name: 'ioctl',
+    about:
+      'An ioctl that reads and writes its argument: gives the bytes as the kernel left them (SIOCGIFINDEX, TUNSETIFF). ENOTTY, ENODEV',
+    params: [fd(), ioctlRequest, sharedBytes('argument')],
     result: out('Uint8Array'),
   },
   ioctlOpen: {

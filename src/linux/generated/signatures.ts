@@ -10,17 +10,31 @@ import type {
   CapabilitySetsInput,
 } from '../capability-params.ts'
 import type {
+  Selected,
+} from '../descriptor-sets.ts'
+import type {
   DirectoryEntry,
 } from '../directory.ts'
 import type {
   Flags,
 } from '../flags.ts'
 import type {
+  Memory,
+} from '../memory.ts'
+import type {
   InMessage,
   MessageRoom,
   OutMessage,
 } from '../message-params.ts'
 import type {
+  KernelFileHandle,
+  LimitPair,
+  LimitPairInput,
+  QueuedSignal,
+  Waited,
+} from '../posix-params.ts'
+import type {
+  FcntlArg,
   IoctlRequest,
   PathArg,
   PrctlArg,
@@ -29,6 +43,7 @@ import type {
 import type {
   AnyRef,
   Fd,
+  Nice,
   Pid,
   Ref,
 } from '../ref.ts'
@@ -79,6 +94,7 @@ import type {
   ListmountFlag,
   LockOperation,
   LockType,
+  MapFlag,
   MemfdFlag,
   MlockallFlag,
   MountAttr,
@@ -94,6 +110,7 @@ import type {
   PollEvents,
   PrctlOption,
   PriorityWhich,
+  ProtFlag,
   PtraceRequest,
   RenameFlag,
   ResolveFlag,
@@ -1294,7 +1311,7 @@ export interface SysCalls {
   /** Writes at an offset without moving the file position. ESPIPE. Man page: pwrite(2) */
   pwrite64(fd: number, buf: string | Uint8Array, offset: number | bigint, options?: CallOptions): Promise<number>
 
-  /** Moves the file position; gives the new one. ESPIPE, ENXIO. Man page: lseek(2) */
+  /** Moves the file position; gives the new one. ESPIPE, EINVAL, ENXIO. Man page: lseek(2) */
   lseek(fd: number, offset: number | bigint, whence: Whence | number, options?: CallOptions): Promise<number>
 
   /** Sets the length of a file. EINVAL, EPERM (sealed). Man page: ftruncate(2) */
@@ -1378,8 +1395,8 @@ export interface SysCalls {
   /** Copies a descriptor to a number of choice. EBADF, EINVAL when both are the same. Man page: dup3(2) */
   dup3(oldfd: number, newfd: number, flags: Flags<DupFlag>, options?: CallOptions): Promise<Fd>
 
-  /** Works on a descriptor: flags, seals, copies, pipe size. EBADF, EINVAL, EBUSY. Man page: fcntl(2) */
-  fcntl(fd: number, cmd: FcntlCommand | number, arg?: RawArg, options?: CallOptions): Promise<number>
+  /** Works on a descriptor: flags, seals, copies, locks, pipe size. EBADF, EINVAL, EBUSY, EAGAIN (locked). Man page: fcntl(2) */
+  fcntl(fd: number, cmd: FcntlCommand | number, arg?: FcntlArg, options?: CallOptions): Promise<number>
 
   /** Makes a pipe. EMFILE, ENFILE. Man page: pipe2(2) */
   pipe2(flags: Flags<PipeFlag>, options?: CallOptions): Promise<{ readonly read: Fd; readonly write: Fd }>
@@ -1534,6 +1551,12 @@ export interface SysCalls {
   /** Sets or reads a property of the process. EINVAL, EPERM. Man page: prctl(2) */
   prctl(option: PrctlOption | number, arg2?: PrctlArg, arg3?: PrctlArg, arg4?: PrctlArg, arg5?: PrctlArg, options?: CallOptions): Promise<number>
 
+  /** Reads a property that prctl writes as a 32-bit number: PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER, PR_GET_TSC … EINVAL. Man page: prctl(2) */
+  prctlRead(option: PrctlOption | number, options?: CallOptions): Promise<number>
+
+  /** The name of the thread, at most 15 bytes: PR_GET_NAME. Man page: prctl(2) */
+  prctlName(options?: CallOptions): Promise<string>
+
   /** Sets the capability sets of the calling thread; bits of 64-bit masks. EPERM. Man page: capset(2) */
   capset(datap: CapabilitySetsInput, options?: CallOptions): Promise<void>
 
@@ -1541,7 +1564,7 @@ export interface SysCalls {
   capget(pid: number, options?: CallOptions): Promise<CapabilitySets>
 
   /** Installs a filter for system calls; with NEW_LISTENER gives a descriptor. EACCES without no_new_privs, EINVAL. Man page: seccomp(2) */
-  seccomp(operation: SeccompOperation | number, flags: Flags<SeccompFlag>, args: SockFprog | null, options?: CallOptions): Promise<number>
+  seccomp(operation: SeccompOperation | number, flags: Flags<SeccompFlag>, args: SockFprog | Memory | null, options?: CallOptions): Promise<number>
 
   /** Sets a resource limit (null: only reads it); gives the old one. EPERM above the hard limit, EINVAL. Man page: prlimit(2) */
   prlimit64(pid: number, resource: RlimitResource | number, new_limit: Rlimit | null, options?: CallOptions): Promise<RlimitDecoded>
@@ -1549,7 +1572,7 @@ export interface SysCalls {
   /** What the process or its ended children used. Man page: getrusage(2) */
   getrusage(who: RusageWho | number, options?: CallOptions): Promise<RusageDecoded>
 
-  /** Priority as 20 - nice, 1 to 40. ESRCH. Man page: getpriority(2) */
+  /** The nice value, -20 to 19: the lowest of several processes. ESRCH. Man page: getpriority(2) */
   getpriority(which: PriorityWhich | number, who: number, options?: CallOptions): Promise<number>
 
   /** Sets the nice value, -20 to 19. EACCES, EPERM, ESRCH. Man page: setpriority(2) */
@@ -1558,13 +1581,13 @@ export interface SysCalls {
   /** Changes the mask of blocked signals; gives the old one. EINVAL. Man page: sigprocmask(2) */
   rt_sigprocmask(how: SigprocmaskHow | number, set: readonly (Signal | number)[] | bigint | null, options?: CallOptions): Promise<bigint>
 
-  /** Becomes another program; returns only on failure. ENOENT, EACCES, ENOEXEC, E2BIG. Man page: execve(2) */
+  /** Becomes another program: the agent ends. ENOENT, EACCES, ENOEXEC, E2BIG. Man page: execve(2) */
   execve(pathname: PathArg, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[], options?: CallOptions): Promise<void>
 
   /** Becomes the program of a descriptor (AT_EMPTY_PATH) or path. ENOENT (script by a close-on-exec descriptor), EACCES, ENOEXEC. Man page: execveat(2) */
   execveat(dirfd: number | 'AT_FDCWD', pathname: PathArg, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[], flags: Flags<AtFlag>, options?: CallOptions): Promise<void>
 
-  /** Ends the process with a status; the answer is the exit event. Man page: exit_group(2) */
+  /** Ends the process with a status. Man page: exit_group(2) */
   exit_group(status: number, options?: CallOptions): Promise<void>
 
   /** Sets the execution domain (0xffffffff: only reads it); gives the old one. EINVAL. Man page: personality(2) */
@@ -1586,10 +1609,10 @@ export interface SysCalls {
   socketpair(domain: AddressFamily | number, type: Flags<SocketType>, protocol: number, options?: CallOptions): Promise<{ readonly 0: Fd; readonly 1: Fd }>
 
   /** Gives a socket its address. EADDRINUSE, EACCES, EADDRNOTAVAIL. Man page: bind(2) */
-  bind(sockfd: number, addr: SocketAddress, options?: CallOptions): Promise<void>
+  bind(sockfd: number, addr: SocketAddress | Memory, options?: CallOptions): Promise<void>
 
   /** Connects a socket. ECONNREFUSED, EINPROGRESS, ENOENT, EAGAIN. Man page: connect(2) */
-  connect(sockfd: number, addr: SocketAddress, options?: CallOptions): Promise<void>
+  connect(sockfd: number, addr: SocketAddress | Memory, options?: CallOptions): Promise<void>
 
   /** Lets a socket accept connections. EADDRINUSE, EOPNOTSUPP. Man page: listen(2) */
   listen(sockfd: number, backlog: number, options?: CallOptions): Promise<void>
@@ -1603,14 +1626,14 @@ export interface SysCalls {
   /** The address of the other side. ENOTCONN. Man page: getpeername(2) */
   getpeername(sockfd: number, options?: CallOptions): Promise<SocketAddress>
 
-  /** An option of a socket as `optlen` bytes. ENOPROTOOPT. Man page: getsockopt(2) */
+  /** An option of a socket, at most `optlen` bytes. ENOPROTOOPT. Man page: getsockopt(2) */
   getsockopt(sockfd: number, level: SocketLevel | number, optname: SocketOption | number, optlen: number, options?: CallOptions): Promise<Uint8Array>
 
   /** Sets an option of a socket: a 32-bit number, or bytes. ENOPROTOOPT, EPERM. Man page: setsockopt(2) */
   setsockopt(sockfd: number, level: SocketLevel | number, optname: SocketOption | number, optval: number | string | Uint8Array, options?: CallOptions): Promise<void>
 
   /** Sends bytes to an address. EAGAIN, EMSGSIZE, EPIPE. Man page: sendto(2) */
-  sendto(sockfd: number, buf: string | Uint8Array, flags: Flags<MsgFlag>, addr: SocketAddress, options?: CallOptions): Promise<number>
+  sendto(sockfd: number, buf: string | Uint8Array, flags: Flags<MsgFlag>, addr: SocketAddress | Memory, options?: CallOptions): Promise<number>
 
   /** Sends a message, with descriptors or other control messages. EAGAIN, EPIPE, ETOOMANYREFS. Man page: sendmsg(2) */
   sendmsg(sockfd: number, msg: OutMessage, flags: Flags<MsgFlag>, options?: CallOptions): Promise<number>
@@ -1630,6 +1653,9 @@ export interface SysCalls {
   /** An ioctl that only writes to its argument: gives `size` bytes (TIOCGWINSZ, TCGETS2). ENOTTY, EINVAL. Man page: ioctl(2) */
   ioctlRead(fd: number, request: IoctlRequest | number, size: number, options?: CallOptions): Promise<Uint8Array>
 
+  /** An ioctl that reads and writes its argument: gives the bytes as the kernel left them (SIOCGIFINDEX, TUNSETIFF). ENOTTY, ENODEV. Man page: ioctl(2) */
+  ioctlUpdate(fd: number, request: IoctlRequest | number, argument: Uint8Array, options?: CallOptions): Promise<Uint8Array>
+
   /** An ioctl that makes a descriptor (NS_GET_USERNS, NS_GET_PARENT, TIOCGPTPEER). ENOTTY, EPERM. Man page: ioctl(2) */
   ioctlOpen(fd: number, request: IoctlRequest | number, argument?: RawArg, options?: CallOptions): Promise<Fd>
 
@@ -1642,8 +1668,8 @@ export interface SysCalls {
   /** Waits for at most `maxevents` events, `timeout` in ms, -1 for ever. EINTR. Man page: epoll_wait(2) */
   epoll_pwait(epfd: number, maxevents: number, timeout: number, options?: CallOptions): Promise<readonly EpollEventDecoded[]>
 
-  /** Waits until one of a few descriptors is ready; gives how many are, not which. EINTR. Man page: poll(2) */
-  ppoll(fds: readonly Pollfd[], tmo_p: Timespec | null, options?: CallOptions): Promise<number>
+  /** Waits until descriptors are ready; gives all of them with what happened in `revents`. EINTR. Man page: poll(2) */
+  ppoll(fds: readonly Pollfd[], tmo_p: Timespec | null, options?: CallOptions): Promise<readonly PollfdDecoded[]>
 
   /** Makes an inotify instance; `decodeInotify` reads what it tells. EMFILE. Man page: inotify_init(2) */
   inotify_init1(flags: Flags<InotifyFlag>, options?: CallOptions): Promise<Fd>
@@ -1677,6 +1703,9 @@ export interface SysCalls {
 
   /** Takes one of a few blocked signals, waiting for a time. EAGAIN, EINTR. Man page: sigtimedwait(2) */
   rt_sigtimedwait(set: readonly (Signal | number)[] | bigint, timeout: Timespec | null, options?: CallOptions): Promise<Siginfo>
+
+  /** Sleeps by a clock, with TFD_TIMER_ABSTIME until a time. EINTR. Man page: clock_nanosleep(2) */
+  clock_nanosleep(clockid: Clock | number, flags: Flags<TimerfdTimeFlag>, request: Timespec, options?: CallOptions): Promise<void>
 
   /** The time of a clock. Man page: clock_gettime(2) */
   clock_gettime(clockid: Clock | number, options?: CallOptions): Promise<TimespecDecoded>
@@ -1747,6 +1776,9 @@ export interface SysCalls {
   /** The real-time priority. ESRCH. Man page: sched_setparam(2) */
   sched_getparam(pid: number, options?: CallOptions): Promise<SchedParamDecoded>
 
+  /** The time slice of a process. ESRCH. Man page: sched_rr_get_interval(2) */
+  sched_rr_get_interval(pid: number, options?: CallOptions): Promise<TimespecDecoded>
+
   /** The highest real-time priority of a policy. Man page: sched_get_priority_max(2) */
   sched_get_priority_max(policy: SchedPolicy | number, options?: CallOptions): Promise<number>
 
@@ -1803,6 +1835,126 @@ export interface SysCalls {
 
   /** Has all file systems written to their devices. Man page: sync(2) */
   sync(options?: CallOptions): Promise<void>
+
+  /** Maps memory or a file (fd -1: none); gives the address. An address of 0 lets the kernel choose. EINVAL, ENOMEM. Man page: mmap(2) */
+  mmap(addr: number | bigint, length: number | bigint, prot: Flags<ProtFlag>, flags: Flags<MapFlag>, fd: number, offset: number | bigint, options?: CallOptions): Promise<number>
+
+  /** Takes a mapping away. EINVAL. Man page: munmap(2) */
+  munmap(addr: number | bigint, length: number | bigint, options?: CallOptions): Promise<void>
+
+  /** Sets the protection of mapped memory. EINVAL, EACCES, ENOMEM. Man page: mprotect(2) */
+  mprotect(addr: number | bigint, len: number | bigint, prot: Flags<ProtFlag>, options?: CallOptions): Promise<void>
+
+  /** Waits for, or wakes who waits for, a 32-bit word at an address. EAGAIN, ETIMEDOUT, EINTR. Man page: futex(2) */
+  futex(uaddr: number | bigint, futex_op: number, val: number, timeout: Timespec | null, uaddr2?: RawArg, val3?: RawArg, options?: CallOptions): Promise<number>
+
+  /** A handle of a file and the id of its mount. EOPNOTSUPP, EOVERFLOW. Man page: name_to_handle_at(2) */
+  name_to_handle_at(dirfd: number | 'AT_FDCWD', pathname: PathArg, flags: Flags<AtFlag>, options?: CallOptions): Promise<{ readonly handle: KernelFileHandle; readonly mountId: number }>
+
+  /** Opens the file of a handle, in the file system of `mount_fd`. ESTALE, EPERM. Man page: open_by_handle_at(2) */
+  open_by_handle_at(mount_fd: number, handle: KernelFileHandle, flags: Flags<OpenFlag>, options?: CallOptions): Promise<Fd>
+
+  /** Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN. Man page: rt_sigqueueinfo(2) */
+  rt_sigqueueinfo(tgid: number, sig: Signal | number, info: QueuedSignal, options?: CallOptions): Promise<void>
+
+  /** Opens a file by path; without O_CLOEXEC it survives an exec. ENOENT, EACCES, ELOOP (O_NOFOLLOW), ENOTDIR, EMFILE. Man page: open(2) */
+  open(pathname: PathArg, flags: Flags<OpenFlag>, mode?: number, options?: CallOptions): Promise<Fd>
+
+  /** Makes a directory; the umask applies. EEXIST, ENOENT, EROFS. Man page: mkdir(2) */
+  mkdir(pathname: PathArg, mode: number, options?: CallOptions): Promise<void>
+
+  /** Removes an empty directory. ENOTEMPTY, EBUSY (a mount point), ENOTDIR. Man page: rmdir(2) */
+  rmdir(pathname: PathArg, options?: CallOptions): Promise<void>
+
+  /** Removes a name of a file. EISDIR, ENOENT, EPERM. Man page: unlink(2) */
+  unlink(pathname: PathArg, options?: CallOptions): Promise<void>
+
+  /** Makes a hard link. EXDEV, EPERM, EEXIST. Man page: link(2) */
+  link(oldpath: PathArg, newpath: PathArg, options?: CallOptions): Promise<void>
+
+  /** Makes a symbolic link that holds `target`. EEXIST. Man page: symlink(2) */
+  symlink(target: string | Uint8Array, linkpath: PathArg, options?: CallOptions): Promise<void>
+
+  /** Renames a file and replaces what is there. EXDEV, ENOTEMPTY, EISDIR. Man page: rename(2) */
+  rename(oldpath: PathArg, newpath: PathArg, options?: CallOptions): Promise<void>
+
+  /** What a symbolic link holds. EINVAL when it is none. Man page: readlink(2) */
+  readlink(pathname: PathArg, options?: CallOptions): Promise<string>
+
+  /** Asks whether the real user may access a file. EACCES, ENOENT, EROFS. Man page: access(2) */
+  access(pathname: PathArg, mode: Flags<AccessMode>, options?: CallOptions): Promise<void>
+
+  /** Tells type, owner, size, times, mount of a file; follows links. ENOENT, EACCES. Man page: stat(2) */
+  stat(pathname: PathArg, options?: CallOptions): Promise<StatxDecoded>
+
+  /** As stat, of a symbolic link itself. ENOENT, EACCES. Man page: stat(2) */
+  lstat(pathname: PathArg, options?: CallOptions): Promise<StatxDecoded>
+
+  /** As stat, of an open file. EBADF. Man page: stat(2) */
+  fstat(fd: number, options?: CallOptions): Promise<StatxDecoded>
+
+  /** Sets the permissions of a file; follows links. EPERM, ENOENT, EROFS. Man page: chmod(2) */
+  chmod(pathname: PathArg, mode: number, options?: CallOptions): Promise<void>
+
+  /** Sets owner and group of a file; -1 leaves one as it is. EPERM, EINVAL (id not mapped). Man page: chown(2) */
+  chown(pathname: PathArg, owner: number, group: number, options?: CallOptions): Promise<void>
+
+  /** As chown, of a symbolic link itself. EPERM. Man page: chown(2) */
+  lchown(pathname: PathArg, owner: number, group: number, options?: CallOptions): Promise<void>
+
+  /** Makes a fifo; the umask applies. EEXIST, ENOENT, EROFS. Man page: mknod(2) */
+  mkfifo(pathname: PathArg, mode: number, options?: CallOptions): Promise<void>
+
+  /** Makes a file, fifo, socket or device node (`makedev`). EPERM in a user namespace for devices, EEXIST. Man page: mknod(2) */
+  mknod(pathname: PathArg, mode: number, dev?: number, options?: CallOptions): Promise<void>
+
+  /** Takes a mount away. EBUSY, EINVAL when it is no mount or locked. Man page: umount(2) */
+  umount(target: PathArg, options?: CallOptions): Promise<void>
+
+  /** Copies a descriptor to a number of choice; the copy is not close-on-exec. EBADF, EINVAL when both are the same. Man page: dup(2) */
+  dup2(oldfd: number, newfd: number, options?: CallOptions): Promise<Fd>
+
+  /** Makes a pipe whose ends survive an exec. EMFILE, ENFILE. Man page: pipe(2) */
+  pipe(options?: CallOptions): Promise<{ readonly read: Fd; readonly write: Fd }>
+
+  /** Waits until descriptors are ready, `timeout` in ms, null for ever; gives all of them with what happened. EINTR. Man page: poll(2) */
+  poll(fds: readonly Pollfd[], timeout: number | null, options?: CallOptions): Promise<readonly PollfdDecoded[]>
+
+  /** Waits until descriptors below 1024 are ready, null for ever; gives which are. EBADF, EINVAL, EINTR. Man page: select(2) */
+  select(readfds: readonly number[] | null, writefds: readonly number[] | null, exceptfds: readonly number[] | null, timeout: Timespec | null, options?: CallOptions): Promise<Selected>
+
+  /** As select, with another mask of blocked signals meanwhile; null leaves it. EBADF, EINVAL, EINTR. Man page: select(2) */
+  pselect6(readfds: readonly number[] | null, writefds: readonly number[] | null, exceptfds: readonly number[] | null, timeout: Timespec | null, sigmask: readonly (Signal | number)[] | bigint | null, options?: CallOptions): Promise<Selected>
+
+  /** Accepts a connection; its descriptor survives an exec. EAGAIN, EMFILE. Man page: accept(2) */
+  accept(sockfd: number, options?: CallOptions): Promise<Fd>
+
+  /** Accepts a connection and tells whose it is. EAGAIN, EMFILE. Man page: accept(2) */
+  acceptFrom(sockfd: number, flags: Flags<SocketType>, options?: CallOptions): Promise<{ readonly fd: Fd; readonly address: SocketAddress }>
+
+  /** A resource limit of the process. EINVAL. Man page: getrlimit(2) */
+  getrlimit(resource: RlimitResource | number, options?: CallOptions): Promise<LimitPair>
+
+  /** Sets a resource limit of the process; -1 is none. EPERM above the hard limit, EINVAL. Man page: setrlimit(2) */
+  setrlimit(resource: RlimitResource | number, rlim: LimitPairInput, options?: CallOptions): Promise<void>
+
+  /** Group of the process. Man page: getpgrp(2) */
+  getpgrp(options?: CallOptions): Promise<Pid>
+
+  /** Name of the host in the UTS namespace. Man page: gethostname(2) */
+  gethostname(options?: CallOptions): Promise<string>
+
+  /** Waits for a child and tells how it changed; pid 0 with WNOHANG when none has. ECHILD. Man page: waitpid(2) */
+  waitpid(pid: number, options: Flags<WaitFlag>, callOptions?: CallOptions): Promise<Waited>
+
+  /** Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN. Man page: rt_sigqueueinfo(2) */
+  sigqueue(pid: number, sig: Signal | number, info: QueuedSignal, options?: CallOptions): Promise<void>
+
+  /** Becomes the program of a descriptor: the agent ends. ENOENT (script by a close-on-exec descriptor), EACCES, ENOEXEC. Man page: execveat(2) */
+  fexecve(fd: number, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[], options?: CallOptions): Promise<void>
+
+  /** Ends the process with a status. Man page: _exit(2) */
+  exit(status: number, options?: CallOptions): Promise<void>
 }
 
 /** Every typed system call as a step of a program: the result is a reference. */
@@ -1831,7 +1983,7 @@ export interface ProgramCalls {
   /** Writes at an offset without moving the file position. ESPIPE. Man page: pwrite(2) */
   pwrite64(fd: number | Ref<Fd>, buf: string | Uint8Array, offset: number | bigint | Ref<number>): Ref<number>
 
-  /** Moves the file position; gives the new one. ESPIPE, ENXIO. Man page: lseek(2) */
+  /** Moves the file position; gives the new one. ESPIPE, EINVAL, ENXIO. Man page: lseek(2) */
   lseek(fd: number | Ref<Fd>, offset: number | bigint | Ref<number>, whence: Whence | number): Ref<number>
 
   /** Sets the length of a file. EINVAL, EPERM (sealed). Man page: ftruncate(2) */
@@ -1915,8 +2067,8 @@ export interface ProgramCalls {
   /** Copies a descriptor to a number of choice. EBADF, EINVAL when both are the same. Man page: dup3(2) */
   dup3(oldfd: number | Ref<Fd>, newfd: number | Ref<Fd>, flags: Flags<DupFlag>): Ref<Fd>
 
-  /** Works on a descriptor: flags, seals, copies, pipe size. EBADF, EINVAL, EBUSY. Man page: fcntl(2) */
-  fcntl(fd: number | Ref<Fd>, cmd: FcntlCommand | number, arg?: RawArg | AnyRef): Ref<number>
+  /** Works on a descriptor: flags, seals, copies, locks, pipe size. EBADF, EINVAL, EBUSY, EAGAIN (locked). Man page: fcntl(2) */
+  fcntl(fd: number | Ref<Fd>, cmd: FcntlCommand | number, arg?: FcntlArg | AnyRef): Ref<number>
 
   /** Makes a pipe. EMFILE, ENFILE. Man page: pipe2(2) */
   pipe2(flags: Flags<PipeFlag>): { readonly read: Ref<Fd>; readonly write: Ref<Fd> }
@@ -2071,6 +2223,12 @@ export interface ProgramCalls {
   /** Sets or reads a property of the process. EINVAL, EPERM. Man page: prctl(2) */
   prctl(option: PrctlOption | number, arg2?: PrctlArg | AnyRef, arg3?: PrctlArg | AnyRef, arg4?: PrctlArg | AnyRef, arg5?: PrctlArg | AnyRef): Ref<number>
 
+  /** Reads a property that prctl writes as a 32-bit number: PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER, PR_GET_TSC … EINVAL. Man page: prctl(2) */
+  prctlRead(option: PrctlOption | number): Ref<number>
+
+  /** The name of the thread, at most 15 bytes: PR_GET_NAME. Man page: prctl(2) */
+  prctlName(): Ref<string>
+
   /** Sets the capability sets of the calling thread; bits of 64-bit masks. EPERM. Man page: capset(2) */
   capset(datap: CapabilitySetsInput): void
 
@@ -2078,7 +2236,7 @@ export interface ProgramCalls {
   capget(pid: number | Ref<Pid>): Ref<CapabilitySets>
 
   /** Installs a filter for system calls; with NEW_LISTENER gives a descriptor. EACCES without no_new_privs, EINVAL. Man page: seccomp(2) */
-  seccomp(operation: SeccompOperation | number, flags: Flags<SeccompFlag>, args: SockFprog | null): Ref<number>
+  seccomp(operation: SeccompOperation | number, flags: Flags<SeccompFlag>, args: SockFprog | Memory | null): Ref<number>
 
   /** Sets a resource limit (null: only reads it); gives the old one. EPERM above the hard limit, EINVAL. Man page: prlimit(2) */
   prlimit64(pid: number | Ref<Pid>, resource: RlimitResource | number, new_limit: Rlimit | null): Ref<RlimitDecoded>
@@ -2086,8 +2244,8 @@ export interface ProgramCalls {
   /** What the process or its ended children used. Man page: getrusage(2) */
   getrusage(who: RusageWho | number): Ref<RusageDecoded>
 
-  /** Priority as 20 - nice, 1 to 40. ESRCH. Man page: getpriority(2) */
-  getpriority(which: PriorityWhich | number, who: number | Ref<Pid>): Ref<number>
+  /** The nice value, -20 to 19: the lowest of several processes. ESRCH. Man page: getpriority(2) */
+  getpriority(which: PriorityWhich | number, who: number | Ref<Pid>): Ref<Nice>
 
   /** Sets the nice value, -20 to 19. EACCES, EPERM, ESRCH. Man page: setpriority(2) */
   setpriority(which: PriorityWhich | number, who: number | Ref<Pid>, prio: number | Ref<number>): void
@@ -2095,13 +2253,13 @@ export interface ProgramCalls {
   /** Changes the mask of blocked signals; gives the old one. EINVAL. Man page: sigprocmask(2) */
   rt_sigprocmask(how: SigprocmaskHow | number, set: readonly (Signal | number)[] | bigint | null): Ref<bigint>
 
-  /** Becomes another program; returns only on failure. ENOENT, EACCES, ENOEXEC, E2BIG. Man page: execve(2) */
+  /** Becomes another program: the agent ends. ENOENT, EACCES, ENOEXEC, E2BIG. Man page: execve(2) */
   execve(pathname: PathArg, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[]): void
 
   /** Becomes the program of a descriptor (AT_EMPTY_PATH) or path. ENOENT (script by a close-on-exec descriptor), EACCES, ENOEXEC. Man page: execveat(2) */
   execveat(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[], flags: Flags<AtFlag>): void
 
-  /** Ends the process with a status; the answer is the exit event. Man page: exit_group(2) */
+  /** Ends the process with a status. Man page: exit_group(2) */
   exit_group(status: number | Ref<number>): void
 
   /** Sets the execution domain (0xffffffff: only reads it); gives the old one. EINVAL. Man page: personality(2) */
@@ -2123,10 +2281,10 @@ export interface ProgramCalls {
   socketpair(domain: AddressFamily | number, type: Flags<SocketType>, protocol: number | Ref<number>): { readonly 0: Ref<Fd>; readonly 1: Ref<Fd> }
 
   /** Gives a socket its address. EADDRINUSE, EACCES, EADDRNOTAVAIL. Man page: bind(2) */
-  bind(sockfd: number | Ref<Fd>, addr: SocketAddress): void
+  bind(sockfd: number | Ref<Fd>, addr: SocketAddress | Memory): void
 
   /** Connects a socket. ECONNREFUSED, EINPROGRESS, ENOENT, EAGAIN. Man page: connect(2) */
-  connect(sockfd: number | Ref<Fd>, addr: SocketAddress): void
+  connect(sockfd: number | Ref<Fd>, addr: SocketAddress | Memory): void
 
   /** Lets a socket accept connections. EADDRINUSE, EOPNOTSUPP. Man page: listen(2) */
   listen(sockfd: number | Ref<Fd>, backlog: number | Ref<number>): void
@@ -2140,14 +2298,14 @@ export interface ProgramCalls {
   /** The address of the other side. ENOTCONN. Man page: getpeername(2) */
   getpeername(sockfd: number | Ref<Fd>): Ref<SocketAddress>
 
-  /** An option of a socket as `optlen` bytes. ENOPROTOOPT. Man page: getsockopt(2) */
+  /** An option of a socket, at most `optlen` bytes. ENOPROTOOPT. Man page: getsockopt(2) */
   getsockopt(sockfd: number | Ref<Fd>, level: SocketLevel | number, optname: SocketOption | number, optlen: number): Ref<Uint8Array>
 
   /** Sets an option of a socket: a 32-bit number, or bytes. ENOPROTOOPT, EPERM. Man page: setsockopt(2) */
   setsockopt(sockfd: number | Ref<Fd>, level: SocketLevel | number, optname: SocketOption | number, optval: number | string | Uint8Array | Ref<Fd>): void
 
   /** Sends bytes to an address. EAGAIN, EMSGSIZE, EPIPE. Man page: sendto(2) */
-  sendto(sockfd: number | Ref<Fd>, buf: string | Uint8Array, flags: Flags<MsgFlag>, addr: SocketAddress): Ref<number>
+  sendto(sockfd: number | Ref<Fd>, buf: string | Uint8Array, flags: Flags<MsgFlag>, addr: SocketAddress | Memory): Ref<number>
 
   /** Sends a message, with descriptors or other control messages. EAGAIN, EPIPE, ETOOMANYREFS. Man page: sendmsg(2) */
   sendmsg(sockfd: number | Ref<Fd>, msg: OutMessage, flags: Flags<MsgFlag>): Ref<number>
@@ -2167,6 +2325,9 @@ export interface ProgramCalls {
   /** An ioctl that only writes to its argument: gives `size` bytes (TIOCGWINSZ, TCGETS2). ENOTTY, EINVAL. Man page: ioctl(2) */
   ioctlRead(fd: number | Ref<Fd>, request: IoctlRequest | number, size: number): Ref<Uint8Array>
 
+  /** An ioctl that reads and writes its argument: gives the bytes as the kernel left them (SIOCGIFINDEX, TUNSETIFF). ENOTTY, ENODEV. Man page: ioctl(2) */
+  ioctlUpdate(fd: number | Ref<Fd>, request: IoctlRequest | number, argument: Uint8Array): Ref<Uint8Array>
+
   /** An ioctl that makes a descriptor (NS_GET_USERNS, NS_GET_PARENT, TIOCGPTPEER). ENOTTY, EPERM. Man page: ioctl(2) */
   ioctlOpen(fd: number | Ref<Fd>, request: IoctlRequest | number, argument?: RawArg | AnyRef): Ref<Fd>
 
@@ -2179,8 +2340,8 @@ export interface ProgramCalls {
   /** Waits for at most `maxevents` events, `timeout` in ms, -1 for ever. EINTR. Man page: epoll_wait(2) */
   epoll_pwait(epfd: number | Ref<Fd>, maxevents: number, timeout: number | Ref<number>): Ref<readonly EpollEventDecoded[]>
 
-  /** Waits until one of a few descriptors is ready; gives how many are, not which. EINTR. Man page: poll(2) */
-  ppoll(fds: readonly Pollfd[], tmo_p: Timespec | null): Ref<number>
+  /** Waits until descriptors are ready; gives all of them with what happened in `revents`. EINTR. Man page: poll(2) */
+  ppoll(fds: readonly Pollfd[], tmo_p: Timespec | null): Ref<readonly PollfdDecoded[]>
 
   /** Makes an inotify instance; `decodeInotify` reads what it tells. EMFILE. Man page: inotify_init(2) */
   inotify_init1(flags: Flags<InotifyFlag>): Ref<Fd>
@@ -2214,6 +2375,9 @@ export interface ProgramCalls {
 
   /** Takes one of a few blocked signals, waiting for a time. EAGAIN, EINTR. Man page: sigtimedwait(2) */
   rt_sigtimedwait(set: readonly (Signal | number)[] | bigint, timeout: Timespec | null): Ref<Siginfo>
+
+  /** Sleeps by a clock, with TFD_TIMER_ABSTIME until a time. EINTR. Man page: clock_nanosleep(2) */
+  clock_nanosleep(clockid: Clock | number, flags: Flags<TimerfdTimeFlag>, request: Timespec): void
 
   /** The time of a clock. Man page: clock_gettime(2) */
   clock_gettime(clockid: Clock | number): Ref<TimespecDecoded>
@@ -2284,6 +2448,9 @@ export interface ProgramCalls {
   /** The real-time priority. ESRCH. Man page: sched_setparam(2) */
   sched_getparam(pid: number | Ref<Pid>): Ref<SchedParamDecoded>
 
+  /** The time slice of a process. ESRCH. Man page: sched_rr_get_interval(2) */
+  sched_rr_get_interval(pid: number | Ref<Pid>): Ref<TimespecDecoded>
+
   /** The highest real-time priority of a policy. Man page: sched_get_priority_max(2) */
   sched_get_priority_max(policy: SchedPolicy | number): Ref<number>
 
@@ -2340,4 +2507,124 @@ export interface ProgramCalls {
 
   /** Has all file systems written to their devices. Man page: sync(2) */
   sync(): void
+
+  /** Maps memory or a file (fd -1: none); gives the address. An address of 0 lets the kernel choose. EINVAL, ENOMEM. Man page: mmap(2) */
+  mmap(addr: number | bigint | Ref<number>, length: number | bigint | Ref<number>, prot: Flags<ProtFlag>, flags: Flags<MapFlag>, fd: number | Ref<Fd>, offset: number | bigint | Ref<number>): Ref<number>
+
+  /** Takes a mapping away. EINVAL. Man page: munmap(2) */
+  munmap(addr: number | bigint | Ref<number>, length: number | bigint | Ref<number>): void
+
+  /** Sets the protection of mapped memory. EINVAL, EACCES, ENOMEM. Man page: mprotect(2) */
+  mprotect(addr: number | bigint | Ref<number>, len: number | bigint | Ref<number>, prot: Flags<ProtFlag>): void
+
+  /** Waits for, or wakes who waits for, a 32-bit word at an address. EAGAIN, ETIMEDOUT, EINTR. Man page: futex(2) */
+  futex(uaddr: number | bigint | Ref<number>, futex_op: number | Ref<number>, val: number | Ref<number>, timeout: Timespec | null, uaddr2?: RawArg | AnyRef, val3?: RawArg | AnyRef): Ref<number>
+
+  /** A handle of a file and the id of its mount. EOPNOTSUPP, EOVERFLOW. Man page: name_to_handle_at(2) */
+  name_to_handle_at(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, flags: Flags<AtFlag>): Ref<{ readonly handle: KernelFileHandle; readonly mountId: number }>
+
+  /** Opens the file of a handle, in the file system of `mount_fd`. ESTALE, EPERM. Man page: open_by_handle_at(2) */
+  open_by_handle_at(mount_fd: number | Ref<Fd>, handle: KernelFileHandle, flags: Flags<OpenFlag>): Ref<Fd>
+
+  /** Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN. Man page: rt_sigqueueinfo(2) */
+  rt_sigqueueinfo(tgid: number | Ref<Pid>, sig: Signal | number, info: QueuedSignal): void
+
+  /** Opens a file by path; without O_CLOEXEC it survives an exec. ENOENT, EACCES, ELOOP (O_NOFOLLOW), ENOTDIR, EMFILE. Man page: open(2) */
+  open(pathname: PathArg, flags: Flags<OpenFlag>, mode?: number | Ref<number>): Ref<Fd>
+
+  /** Makes a directory; the umask applies. EEXIST, ENOENT, EROFS. Man page: mkdir(2) */
+  mkdir(pathname: PathArg, mode: number | Ref<number>): void
+
+  /** Removes an empty directory. ENOTEMPTY, EBUSY (a mount point), ENOTDIR. Man page: rmdir(2) */
+  rmdir(pathname: PathArg): void
+
+  /** Removes a name of a file. EISDIR, ENOENT, EPERM. Man page: unlink(2) */
+  unlink(pathname: PathArg): void
+
+  /** Makes a hard link. EXDEV, EPERM, EEXIST. Man page: link(2) */
+  link(oldpath: PathArg, newpath: PathArg): void
+
+  /** Makes a symbolic link that holds `target`. EEXIST. Man page: symlink(2) */
+  symlink(target: string | Uint8Array, linkpath: PathArg): void
+
+  /** Renames a file and replaces what is there. EXDEV, ENOTEMPTY, EISDIR. Man page: rename(2) */
+  rename(oldpath: PathArg, newpath: PathArg): void
+
+  /** What a symbolic link holds. EINVAL when it is none. Man page: readlink(2) */
+  readlink(pathname: PathArg): Ref<string>
+
+  /** Asks whether the real user may access a file. EACCES, ENOENT, EROFS. Man page: access(2) */
+  access(pathname: PathArg, mode: Flags<AccessMode>): void
+
+  /** Tells type, owner, size, times, mount of a file; follows links. ENOENT, EACCES. Man page: stat(2) */
+  stat(pathname: PathArg): Ref<StatxDecoded>
+
+  /** As stat, of a symbolic link itself. ENOENT, EACCES. Man page: stat(2) */
+  lstat(pathname: PathArg): Ref<StatxDecoded>
+
+  /** As stat, of an open file. EBADF. Man page: stat(2) */
+  fstat(fd: number | Ref<Fd>): Ref<StatxDecoded>
+
+  /** Sets the permissions of a file; follows links. EPERM, ENOENT, EROFS. Man page: chmod(2) */
+  chmod(pathname: PathArg, mode: number | Ref<number>): void
+
+  /** Sets owner and group of a file; -1 leaves one as it is. EPERM, EINVAL (id not mapped). Man page: chown(2) */
+  chown(pathname: PathArg, owner: number | Ref<number>, group: number | Ref<number>): void
+
+  /** As chown, of a symbolic link itself. EPERM. Man page: chown(2) */
+  lchown(pathname: PathArg, owner: number | Ref<number>, group: number | Ref<number>): void
+
+  /** Makes a fifo; the umask applies. EEXIST, ENOENT, EROFS. Man page: mknod(2) */
+  mkfifo(pathname: PathArg, mode: number): void
+
+  /** Makes a file, fifo, socket or device node (`makedev`). EPERM in a user namespace for devices, EEXIST. Man page: mknod(2) */
+  mknod(pathname: PathArg, mode: number | Ref<number>, dev?: number | Ref<number>): void
+
+  /** Takes a mount away. EBUSY, EINVAL when it is no mount or locked. Man page: umount(2) */
+  umount(target: PathArg): void
+
+  /** Copies a descriptor to a number of choice; the copy is not close-on-exec. EBADF, EINVAL when both are the same. Man page: dup(2) */
+  dup2(oldfd: number | Ref<Fd>, newfd: number | Ref<Fd>): Ref<Fd>
+
+  /** Makes a pipe whose ends survive an exec. EMFILE, ENFILE. Man page: pipe(2) */
+  pipe(): { readonly read: Ref<Fd>; readonly write: Ref<Fd> }
+
+  /** Waits until descriptors are ready, `timeout` in ms, null for ever; gives all of them with what happened. EINTR. Man page: poll(2) */
+  poll(fds: readonly Pollfd[], timeout: number | null): Ref<readonly PollfdDecoded[]>
+
+  /** Waits until descriptors below 1024 are ready, null for ever; gives which are. EBADF, EINVAL, EINTR. Man page: select(2) */
+  select(readfds: readonly number[] | null, writefds: readonly number[] | null, exceptfds: readonly number[] | null, timeout: Timespec | null): Ref<Selected>
+
+  /** As select, with another mask of blocked signals meanwhile; null leaves it. EBADF, EINVAL, EINTR. Man page: select(2) */
+  pselect6(readfds: readonly number[] | null, writefds: readonly number[] | null, exceptfds: readonly number[] | null, timeout: Timespec | null, sigmask: readonly (Signal | number)[] | bigint | null): Ref<Selected>
+
+  /** Accepts a connection; its descriptor survives an exec. EAGAIN, EMFILE. Man page: accept(2) */
+  accept(sockfd: number | Ref<Fd>): Ref<Fd>
+
+  /** Accepts a connection and tells whose it is. EAGAIN, EMFILE. Man page: accept(2) */
+  acceptFrom(sockfd: number | Ref<Fd>, flags: Flags<SocketType>): Ref<{ readonly fd: Fd; readonly address: SocketAddress }>
+
+  /** A resource limit of the process. EINVAL. Man page: getrlimit(2) */
+  getrlimit(resource: RlimitResource | number): Ref<LimitPair>
+
+  /** Sets a resource limit of the process; -1 is none. EPERM above the hard limit, EINVAL. Man page: setrlimit(2) */
+  setrlimit(resource: RlimitResource | number, rlim: LimitPairInput): void
+
+  /** Group of the process. Man page: getpgrp(2) */
+  getpgrp(): Ref<Pid>
+
+  /** Name of the host in the UTS namespace. Man page: gethostname(2) */
+  gethostname(): Ref<string>
+
+  /** Waits for a child and tells how it changed; pid 0 with WNOHANG when none has. ECHILD. Man page: waitpid(2) */
+  waitpid(pid: number | Ref<Pid>, options: Flags<WaitFlag>): Ref<Waited>
+
+  /** Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN. Man page: rt_sigqueueinfo(2) */
+  sigqueue(pid: number | Ref<Pid>, sig: Signal | number, info: QueuedSignal): void
+
+  /** Becomes the program of a descriptor: the agent ends. ENOENT (script by a close-on-exec descriptor), EACCES, ENOEXEC. Man page: execveat(2) */
+  fexecve(fd: number | Ref<Fd>, argv: readonly (string | Uint8Array)[], envp: readonly (string | Uint8Array)[]): void
+
+  /** Ends the process with a status. Man page: _exit(2) */
+  exit(status: number | Ref<number>): void
 }

@@ -54,3 +54,11 @@ export const SEALS = flagSet('SealFlag', 'linux/fcntl.h', {
   F_SEAL_EXEC: 0x20, // Linux 6.3
 })
 export type SealFlag = NameOf<typeof SEALS>
+
+/** Whom F_SETOWN_EX means. */
+export const F_OWNER = choiceSet('OwnerType', 'linux/fcntl.h', {
+  F_OWNER_TID: 0,
+  F_OWNER_PID: 1,
+  F_OWNER_PGRP: 2,
+})
+export type OwnerType = NameOf<typeof F_OWNER>

@@ -41,3 +41,13 @@ export const TUN_FLAGS = flagSet('TunFlag', 'linux/if_tun.h', {
   IFF_NOFILTER: 0x1000,
 })
 export type TunFlag = NameOf<typeof TUN_FLAGS>
+
+/** Offloads of TUNSETOFFLOAD. */
+export const TUN_OFFLOAD = flagSet('TunOffload', 'linux/if_tun.h', {
+  TUN_F_CSUM: 1,
+  TUN_F_TSO4: 2,
+  TUN_F_TSO6: 4,
+  TUN_F_TSO_ECN: 8,
+  TUN_F_UFO: 0x10,
+})
+export type TunOffload = NameOf<typeof TUN_OFFLOAD>

@@ -1,4 +1,4 @@
-import { type NameOf, choiceSet } from '../constant-set.ts'
+import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Requests to terminals (ioctl_tty(2)), and those of every descriptor. */
 export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', {
@@ -32,6 +32,7 @@ export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', {
   TIOCINQ: 0x541b,
   TIOCLINUX: 0x541c,
   TIOCCONS: 0x541d,
+  TIOCGSERIAL: 0x541e,
   TIOCSSERIAL: 0x541f,
   TIOCPKT: 0x5420,
   FIONBIO: 0x5421,
@@ -61,6 +62,8 @@ export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', {
   TIOCGPTLCK: 0x80045439,
   TIOCGEXCL: 0x80045440,
   TIOCGPTPEER: 0x5441,
+  TIOCGISO7816: 0x80285442,
+  TIOCSISO7816: 0xc0285443,
   FIONCLEX: 0x5450,
   FIOCLEX: 0x5451,
   FIOASYNC: 0x5452,
@@ -156,6 +159,14 @@ export const IOCTL_NET = choiceSet('NetRequest', 'linux/sockios.h', {
   SIOCBRDELIF: 0x89a3,
   SIOCSHWTSTAMP: 0x89b0,
   SIOCGHWTSTAMP: 0x89b1,
+  SIOCPROTOPRIVATE: 0x89e0,
+  SIOCDEVPRIVATE: 0x89f0,
+  SIOCGSTAMP_OLD: 0x8906,
+  SIOCGSTAMPNS_OLD: 0x8907,
+  SIOCGSTAMP_NEW: 0x80108906,
+  SIOCGSTAMPNS_NEW: 0x80108907,
+  SIOCINQ: 0x541b,
+  SIOCOUTQ: 0x5411,
 })
 export type NetRequest = NameOf<typeof IOCTL_NET>
 
@@ -174,6 +185,8 @@ export const IOCTL_TUN = choiceSet('TunRequest', 'linux/if_tun.h', {
   TUNGETIFF: 0x800454d2,
   TUNGETSNDBUF: 0x800454d3,
   TUNSETSNDBUF: 0x400454d4,
+  TUNATTACHFILTER: 0x401054d5,
+  TUNDETACHFILTER: 0x401054d6,
   TUNGETVNETHDRSZ: 0x800454d7,
   TUNSETVNETHDRSZ: 0x400454d8,
   TUNSETQUEUE: 0x400454d9,
@@ -189,6 +202,24 @@ export const IOCTL_TUN = choiceSet('TunRequest', 'linux/if_tun.h', {
   TUNGETDEVNETNS: 0x54e3,
 })
 export type TunRequest = NameOf<typeof IOCTL_TUN>
+
+/** What the first byte of a read from a pty master in packet mode says (TIOCPKT). */
+export const TIOCPKT = flagSet(
+  'PacketStatus',
+  'sys/ioctl.h',
+  {
+    TIOCPKT_DATA: 0,
+    TIOCPKT_FLUSHREAD: 1,
+    TIOCPKT_FLUSHWRITE: 2,
+    TIOCPKT_STOP: 4,
+    TIOCPKT_START: 8,
+    TIOCPKT_NOSTOP: 0x10,
+    TIOCPKT_DOSTOP: 0x20,
+    TIOCPKT_IOCTL: 0x40,
+  },
+  { namesZero: true },
+)
+export type PacketStatus = NameOf<typeof TIOCPKT>
 
 /** Requests to block devices and file systems. */
 export const IOCTL_BLOCK = choiceSet('BlockRequest', 'linux/fs.h', {

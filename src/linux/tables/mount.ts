@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
-/** Flags of mount(2). */
-export const MS = flagSet('MountFlag', 'sys/mount.h', {
+/** Flags of mount(2); those after MS_LAZYTIME belong to the kernel, which ignores them in a call. */
+export const MS = flagSet('MountFlag', 'linux/mount.h', {
   MS_RDONLY: 1,
   MS_NOSUID: 2,
   MS_NODEV: 4,
@@ -27,8 +27,23 @@ export const MS = flagSet('MountFlag', 'sys/mount.h', {
   MS_I_VERSION: 0x800000,
   MS_STRICTATIME: 0x1000000,
   MS_LAZYTIME: 0x2000000,
+  MS_SUBMOUNT: 0x4000000,
+  MS_NOREMOTELOCK: 0x8000000,
+  MS_NOSEC: 0x10000000,
+  MS_BORN: 0x20000000,
+  MS_ACTIVE: 0x40000000,
+  MS_NOUSER: 0x80000000,
+  MS_VERBOSE: 0x8000,
 })
 export type MountFlag = NameOf<typeof MS>
+
+/** What MS_REMOUNT may change, and the magic number that mount(2) wanted in the upper half of its flags before Linux 2.4. */
+export const MS_MASKS = choiceSet('MountMask', 'linux/mount.h', {
+  MS_RMT_MASK: 0x2800051,
+  MS_MGC_VAL: 0xc0ed0000,
+  MS_MGC_MSK: 0xffff0000,
+})
+export type MountMask = NameOf<typeof MS_MASKS>
 
 /** Flags of umount2(2). */
 export const UMOUNT = flagSet('UmountFlag', 'sys/mount.h', {

@@ -27,6 +27,8 @@ export const OPEN = flagSet(
     O_PATH: 0o10000000,
     O_NDELAY: 0o4000,
     FASYNC: 0o20000,
+    O_FSYNC: 0o4010000,
+    O_RSYNC: 0o4010000,
   },
   { field: 3 },
 )

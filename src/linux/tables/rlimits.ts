@@ -10,6 +10,7 @@ export const RLIMITS = choiceSet('RlimitResource', 'sys/resource.h', {
   RLIMIT_RSS: 5,
   RLIMIT_NPROC: 6,
   RLIMIT_NOFILE: 7,
+  RLIMIT_OFILE: 7,
   RLIMIT_MEMLOCK: 8,
   RLIMIT_AS: 9,
   RLIMIT_LOCKS: 10,
