@@ -121,9 +121,11 @@ export class TimeoutError extends CarrelError {
   override readonly name = 'TimeoutError'
   readonly code = 'E_TIMEOUT'
   readonly timeoutMs: number
+  /** Whether what was asked has been done */
+  readonly outcome = 'unknown'
 
   constructor(what: string, timeoutMs: number) {
-    super(`${what} did not answer within ${timeoutMs} ms`)
+    super(`${what} did not answer within ${timeoutMs} ms: whether it was done is unknown`)
     this.timeoutMs = timeoutMs
   }
 }

@@ -10,7 +10,7 @@ const CLASSES: Readonly<Record<Code, { readonly name: string; readonly fields: r
     fields: ['call', 'args', 'errno', 'step', 'steps', 'feature', 'because'],
   },
   E_AGENT: { name: 'AgentError', fields: [] },
-  E_TIMEOUT: { name: 'TimeoutError', fields: ['timeoutMs'] },
+  E_TIMEOUT: { name: 'TimeoutError', fields: ['timeoutMs', 'outcome'] },
   E_COMMAND: { name: 'CommandError', fields: ['result'] },
 }
 

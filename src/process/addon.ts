@@ -9,16 +9,36 @@ export type Channel = { readonly __channel: unique symbol }
  */
 export type OnData = (bytes: Uint8Array | null, descriptors: number[] | null, errno: number) => void
 
+/** A child of this process that is, or becomes, a root agent; the descriptors are the caller's from now on. */
+export interface Started {
+  readonly pid: number
+  readonly pidfd: number
+  /** Nonblocking */
+  readonly socket: number
+}
+
+export interface StartedCommand extends Started {
+  /** Nonblocking end of a pipe: its standard output and error */
+  readonly output: number
+  /** A second pidfd: readable once the command has ended, read(2) from it fails */
+  readonly end: number
+}
+
 /** What addon/ exports. Functions that acquire throw an Error with `code` (an errno name) and `syscall`. */
 export interface Addon {
   /** Starts the agent binary from a sealed memfd; `socket` is nonblocking. The path is read once per process. */
-  start(binaryPath: string): { pid: number; pidfd: number; socket: number }
+  start(binaryPath: string): Started
+  /** Starts a command (execve(2)) with the other end of `socket` as standard input, and a pipe as output and error. */
+  start(path: string, argv: readonly string[], env: readonly string[]): StartedCommand
   /** Two ends of a unix stream socket, close-on-exec: ours nonblocking, theirs blocking */
   socketpair(): [ours: number, theirs: number]
   /** A pipe, close-on-exec, both ends blocking; `capacity` in bytes is a wish */
   pipe(capacity?: number): [read: number, write: number]
   nonblock(fd: number): void
-  /** Owns `fd` from now on, a socket or, when `plain`, a nonblocking pipe; does not keep the event loop alive until `ref` */
+  /**
+   * Owns `fd` from now on, a socket or, when `plain`, a nonblocking end of a pipe. The third value is then what read(2) gave, or
+   * -errno: a writing end hears -EBADF when the last reader is gone. Does not keep the event loop alive until `ref`.
+   */
   watch(fd: number, onData: OnData, plain?: boolean): Channel
   /** Bytes taken by the kernel, or -errno (`EAGAIN`: use `onWritable`); descriptors go with the first byte */
   send(channel: Channel, bytes: Uint8Array, descriptors: readonly number[]): number
@@ -31,6 +51,10 @@ export interface Addon {
   /** Stops and starts reading */
   pause(channel: Channel): void
   resume(channel: Channel): void
+  /** How many bytes may still be read from a pipe; negative: as many as there are. The end of an empty pipe is told all the same */
+  limit(channel: Channel, bytes: number): void
+  /** Bytes in a pipe now; -1 when there are none and nobody is left to write any */
+  pending(channel: Channel): number
   /** Idempotent; no callback comes afterwards */
   close(channel: Channel): void
   /** 0 or the errno of pidfd_send_signal(2) */

@@ -1,127 +1,146 @@
 import { closeSync } from 'node:fs'
-import { AgentError, InvalidInputError, StateError, SyscallError } from '../base/errors.ts'
+import { AgentError, InvalidInputError, StateError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { Flags } from '../linux/flags.ts'
-import type { CloneFlag } from '../linux/tables/clone.ts'
 import type { Pid, Ref } from '../linux/ref.ts'
 import { signalNumber } from '../linux/signal.ts'
+import type { CloneFlag } from '../linux/tables/clone.ts'
 import { type Program, program } from '../program/builder.ts'
-import { searchFailure } from '../program/exec-steps.ts'
-import { ProgramResult } from '../program/result.ts'
+import type { ProgramResult } from '../program/result.ts'
 import { cloneStep } from '../program/special.ts'
-import { CLEANUP, FRAME, SIGNALS } from '../protocol/layout.ts'
 import { FRAMES } from '../protocol/wire.ts'
-import { Channel } from './channel.ts'
-import { type CaughtSignal, decodeCaught } from './caught.ts'
-import { EventSource } from './event-queue.ts'
-import { encodeWithinLimit } from './frame-limit.ts'
+import type { AgentOption } from './agent-options.ts'
+import { Caller, type CallerOrigin, type RunOptions } from './caller.ts'
+import { closeMember, detachMember, endChild, exitMember, hasChildren } from './ending.ts'
 import { executeProgram, type ExecOptions, type PipedExecOptions } from './exec.ts'
-import { decodeExited, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
-import { checkHello, type Frame, frameOf, helloFrame } from './frames.ts'
-import { native, startAgentProcess } from './native.ts'
-import { Children } from './children.ts'
-import { Child, type PipedProcess, Process, type ProcessStreams } from './process.ts'
-import { type Sys, sysOf } from './sys.ts'
+import type { Exit } from './exit.ts'
+import { type CallFilter, filterPayload } from './filter.ts'
+import { checkHello } from './frames.ts'
+import { link } from './link.ts'
+import { type AgentEvent, Member } from './member.ts'
+import type { PipedProcess, Process, ProcessStreams } from './process.ts'
+import { reexecMember } from './reexec.ts'
+import { type AgentRights, Rights } from './rights.ts'
+import type { SignalAction, SignalArg } from './signal-actions.ts'
+import { launchAgent, type StartOptions } from './start.ts'
+import { ownVersion, type Version } from './version.ts'
+import { waitFor } from './waiting.ts'
 
-/** What an agent tells without being asked. */
-export type AgentEvent =
-  | { readonly type: 'exited'; readonly pid: number; readonly exit: Exit }
-  | { readonly type: 'signal'; readonly signal: CaughtSignal }
-
-export interface RunOptions extends CallOptions {
-  /** Descriptors of this process that the program refers to as `attached(0)`, …; they stay open here */
-  readonly descriptors?: readonly number[]
+/** How a child is made. */
+export interface ForkOptions extends CallOptions {
+  /** As `link()`, from the child's first moment on */
+  readonly linked?: AbortController
 }
 
-type State = 'unborn' | 'ready' | 'spent' | 'closing' | 'closed' | 'detached'
+/** What is known of a child that has not ended. */
+export interface ChildRecord {
+  /** Its pid as its parent sees it */
+  readonly pid: number
+  /** Its pid as this process sees it */
+  readonly hostPid: number | undefined
+  /** Whether it is a program by now */
+  readonly execed: boolean
+  /** What it gets when the connection to its parent ends: a signal, 0 for nothing */
+  readonly signaloneof: number
+  /** Bytes that are still read of its output, once it is a program; -1: all */
+  readonly flowcontrol: number
+}
 
 /**
  * A process that stands still and makes system calls on command. It forks children that do the same, until one executes a
- * program. Closing it ends everything below it.
+ * program. Closing it ends everything below it. Holding it is the right to act: `restrict()` makes handles with fewer rights,
+ * `handOver()` gives it away.
  */
-export class Agent implements AsyncDisposable {
-  /** Any system call of the kernel, by its name: `await agent.sys.mount('none', '/', null, ['MS_REC', 'MS_PRIVATE'], null)` */
-  readonly sys: Sys
-  readonly #channel: Channel
-  readonly #children = new Children()
-  readonly #events = new EventSource<AgentEvent>()
-  readonly #ended: Promise<AgentError>
-  #reportEnd!: (error: AgentError) => void
-  #child: Child | undefined
-  readonly #birth: Promise<Child>
-  #reportBirth!: (child: Child) => void
-  #parent: Agent | undefined
-  #state: State = 'unborn'
+export class Agent extends Caller implements AsyncDisposable {
+  readonly #member: Member
+  readonly #rights: Rights | undefined
+  #givenAway = false
 
-  private constructor(socket: number) {
-    this.sys = sysOf((p, options) => this.run(p, options))
-    this.#ended = new Promise((resolve) => (this.#reportEnd = resolve))
-    this.#birth = new Promise((resolve) => (this.#reportBirth = resolve))
-    this.#channel = new Channel(native(), socket, {
-      onEvent: (frame) => this.#onEvent(frame),
-      onEnd: (error) => this.#onEnd(error),
-    })
+  private constructor(member: Member, origin: CallerOrigin, rights?: Rights) {
+    super(origin)
+    this.#member = member
+    this.#rights = rights
   }
 
   /**
-   * Starts the root of a new tree as a child of this process.
-   * @throws AgentError, UnsupportedError, TimeoutError
+   * Starts the root of a new tree as a child of this process, or by a command such as sudo(8).
+   * @throws AgentError with what the command printed when it ends before the agent answers, InvalidInputError, UnsupportedError,
+   *   SyscallError when the command or the agent cannot be executed, TimeoutError
    */
-  static async start(options?: CallOptions): Promise<Agent> {
-    const { pid, pidfd, socket } = startAgentProcess()
-    const agent = new Agent(socket)
-    agent.#child = new Child(pid, pidfd)
-    agent.#reportBirth(agent.#child)
-    agent.#state = 'ready'
-    void agent.#ended.then(() => agent.#reapRoot(pidfd))
+  static async start(options: StartOptions & ForkOptions = {}): Promise<Agent> {
+    const launched = launchAgent(options)
+    const member = Member.root(launched)
+    const agent = new Agent(member, { env: options.env })
     try {
-      checkHello((await agent.#channel.hello(options)).payload)
+      checkHello((await member.channel.hello(options)).payload)
+      await launched.command?.connect(agent)
+      if (options.linked) agent.link(options.linked)
       return agent
     } catch (error) {
-      agent.#child.kill('SIGKILL')
-      agent.#channel.destroy(new AgentError('Agent did not start', { cause: error }))
-      throw error
+      if (!launched.command) member.known().kill('SIGKILL')
+      member.fail(new AgentError('Agent did not start', { cause: error }))
+      throw launched.command ? await launched.command.explain(error, member.known()) : error
     }
   }
 
-  /** Its pid as its parent sees it (the host's number for the root) */
-  get pid(): number {
-    if (!this.#child) throw new StateError('Agent has no pid yet', { state: this.#state, wanted: 'ready' })
-    return this.#child.pid
+  /** What it and this package speak */
+  get version(): Version {
+    return ownVersion()
   }
 
-  /** How many children it has that have not ended */
-  get children(): number {
-    return this.#children.size
+  /**
+   * Its pid as its parent sees it (the host's number for the root). Of a root that a wrapper started, and stays beside, it is the
+   * wrapper's: the process that this one made, reaps and signals
+   */
+  get pid(): number {
+    return this.#member.known().pid
   }
 
   /** Its pid as this process sees it; undefined when it has ended */
   get hostPid(): number | undefined {
-    return this.#child && this.#child.hostPid
+    return this.#member.child?.hostPid
+  }
+
+  /** How many children it has that have not ended */
+  get children(): number {
+    return this.#member.children.size
+  }
+
+  /** Pids from the root to it, each as its parent sees it */
+  get path(): readonly number[] {
+    return this.#member.path.map((member) => member.known().pid)
+  }
+
+  /** Pid of the process that made it, as that one's parent sees it; undefined for the root */
+  get parent(): number | undefined {
+    return this.#member.parent?.known().pid
+  }
+
+  /** Whether it has executed a program, and takes no more orders */
+  get execed(): boolean {
+    return this.#member.state === 'spent'
   }
 
   /** How it ended; resolves when it has, and does not keep the event loop alive until then */
   get exited(): Promise<Exit> {
-    if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })
-    return this.#child.exited
+    return this.#member.known().exited
   }
 
-  /** Makes a child that shares all namespaces. @throws SyscallError, StateError */
-  fork(options?: CallOptions): Promise<Agent> {
-    return this.clone([], options)
+  protected override get over(): boolean {
+    return this.#member.channel.closedByPeer
   }
 
-  /**
-   * Makes a child in new namespaces (clone3(2)); it is again an agent, with a socket of its own.
-   * @throws SyscallError, StateError, InvalidInputError
-   */
-  async clone(flags: Flags<CloneFlag>, options?: CallOptions): Promise<Agent> {
+  /** Makes a child in new namespaces (clone3(2)); it is again an agent, with a socket of its own. @throws SyscallError EAGAIN at a limit */
+  override async clone(flags: Flags<CloneFlag>, options: ForkOptions = {}): Promise<Agent> {
     const p = program()
     const { pid, pidfd } = cloneStep(p, { flags, control: p.attached(0) })
     p.send(pidfd)
     const birth = this.conceive()
     try {
-      return birth.born(await this.run(p, { ...options, descriptors: [birth.socket] }), pid)
+      const made = await this.#member.run(p, { ...options, descriptors: [birth.socket] })
+      const child = birth.born(made, pid)
+      if (options.linked) child.link(options.linked)
+      return child
     } catch (error) {
       birth.fail(error)
       throw error
@@ -133,77 +152,29 @@ export class Agent implements AsyncDisposable {
    * orders to it wait in its socket.
    */
   conceive(): Birth {
-    this.#assertReady()
-    const [mine, theirs] = native().socketpair()
-    const child = new Agent(mine)
-    child.#channel.post(FRAMES.HELLO, helloFrame())
-    child.#parent = this
+    const member = this.#use('fork')
+    const { child, socket } = member.conceive()
+    const agent = new Agent(child, { parent: this })
     return {
-      agent: child,
-      socket: theirs,
+      agent,
+      socket,
       born: (result, pid) => {
-        closeSync(theirs)
-        const [pidfd] = result.descriptors
-        if (pidfd === undefined) throw new AgentError('Agent sent no pidfd for a new child')
-        child.#child = this.#children.adopt(result.get(pid), pidfd, result.sequence)
-        child.#state = 'ready'
-        child.#reportBirth(child.#child)
-        return child
+        closeSync(socket)
+        member.adopt(result, pid, child)
+        return agent
       },
       fail: (error) => {
-        closeSync(theirs)
-        child.#state = 'closed'
-        child.#channel.destroy(
-          error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }),
-        )
+        closeSync(socket)
+        child.fail(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
       },
-      stillborn: async (result, pid) => {
-        const number = result.reached(pid) ? result.get(pid) : 0
-        if (number <= 0) return
-        this.#channel.hold()
-        await this.#children.adopt(number, -1, result.sequence).exited
-        this.#channel.release()
-      },
+      stillborn: (result, pid) => member.stillborn(result, pid),
     }
   }
 
-  /**
-   * Runs a program in this process, in one message.
-   * @throws SyscallError for the first error that its step does not tolerate; descriptors that the program had opened are closed
-   * @throws StateError, AgentError, TimeoutError, the signal's reason
-   */
-  async run(p: Program, options: RunOptions = {}): Promise<ProgramResult> {
-    const result = await this.attempt(p, options)
-    if (result.failure) throw new SyscallError(result.failure)
-    return result
-  }
-
-  /** As `run`, but a program that the kernel stopped is a result too, with its `failure`. */
-  async attempt(p: Program, options: RunOptions = {}): Promise<ProgramResult> {
-    this.#assertReady()
-    const { frame, attached } = encodeWithinLimit(p)
-    const descriptors = options.descriptors ?? []
-    if (attached > descriptors.length) {
-      throw new InvalidInputError(
-        `Program refers to ${attached} attached descriptors, ${descriptors.length} were given`,
-        {
-          field: 'descriptors',
-        },
-      )
-    }
-    const answer = await this.#channel.request(FRAMES.RUN, frame, descriptors, options)
-    const result = new ProgramResult(p, answer.payload, answer.descriptors, answer.sequence)
-    if (result.failure) this.#closeLeftOpen(result)
-    return result
-  }
-
-  /** Nothing is half-made: what a failed program had opened is closed. */
-  #closeLeftOpen(result: ProgramResult): void {
-    const open = result.leftOpen()
-    if (open.length === 0) return
-    const p = program()
-    for (const fd of open) p.tolerate('EBADF').close(fd)
-    this.#channel.post(FRAMES.RUN, p.encode().frame)
+  override async attempt(p: Program, options?: RunOptions): Promise<ProgramResult> {
+    const member = this.#use()
+    this.#rights?.assertProgram(p)
+    return member.attempt(p, options)
   }
 
   /**
@@ -211,26 +182,28 @@ export class Agent implements AsyncDisposable {
    * It must not refer to attached descriptors.
    */
   onEnd(key: number, p: Program | null): void {
-    this.#assertReady()
-    const body = p ? encodeWithinLimit(p, CLEANUP.size).frame.subarray(FRAME.size) : new Uint8Array(0)
-    const payload = new Uint8Array(CLEANUP.size + body.length)
-    new DataView(payload.buffer).setUint32(CLEANUP.key, key, true)
-    payload.set(body, CLEANUP.size)
-    this.#channel.post(FRAMES.CLEANUP, frameOf(payload))
+    this.#use('manage').onEnd(key, p)
   }
 
-  /** Has signals come as events instead of taking effect. @throws InvalidInputError for an unknown name */
-  watchSignals(signals: readonly (string | number)[]): void {
-    this.#assertReady()
-    const payload = new Uint8Array(SIGNALS.size)
-    const mask = signals.reduce((bits, name) => bits | (1n << BigInt(numberOf(name) - 1)), 0n)
-    new DataView(payload.buffer).setBigUint64(SIGNALS.mask, mask, true)
-    this.#channel.post(FRAMES.SIGNALS, frameOf(payload))
+  /** Has signals come as events instead of taking effect, these and no others. @throws InvalidInputError for an unknown name */
+  watchSignals(signals: readonly (SignalArg | (string & {}))[]): void {
+    const member = this.#use('manage')
+    member.assertReady()
+    member.signals.watch(signals)
+  }
+
+  /**
+   * Sets what a signal does in this process, and is inherited by a program that it executes as far as it is ignored: a function is
+   * called with each one that came, which is an event too. Gives what it did before; null only asks.
+   * @throws SyscallError EINVAL for SIGKILL and SIGSTOP; InvalidInputError
+   */
+  async sigaction(signal: SignalArg, action: SignalAction | null, options?: CallOptions): Promise<SignalAction> {
+    return this.#use('manage').signals.set(signal, action, options)
   }
 
   /** What happens below from now on: children that ended, signals that came. Ends with the agent or the signal. */
   events(options: { signal?: AbortSignal } = {}): AsyncIterableIterator<AgentEvent> {
-    return this.#events.subscribe(options.signal)
+    return this.#use('events').events.subscribe(options.signal)
   }
 
   /**
@@ -239,123 +212,176 @@ export class Agent implements AsyncDisposable {
    * @param argv arguments; argv[0] first
    * @throws SyscallError, StateError, InvalidInputError
    */
-  async exec(path: string, argv?: readonly string[], options?: PipedExecOptions): Promise<PipedProcess>
-  async exec(path: string, argv?: readonly string[], options?: ExecOptions): Promise<Process>
-  async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
-    this.#assertReady()
-    if (this.#children.size > 0) {
-      const why = `Agent has ${this.#children.size} children: they would lose the process that reports their end`
-      throw new StateError(why, { state: 'parent', wanted: 'no children' })
+  override async exec(path: string, argv?: readonly string[], options?: PipedExecOptions): Promise<PipedProcess>
+  override async exec(path: string, argv?: readonly string[], options?: ExecOptions): Promise<Process>
+  override async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
+    const member = this.#use('exec')
+    member.assertReady()
+    if (options.children === 'close') {
+      await Promise.all(member.children.list().map(({ child, member: below }) => endChild(child, below)))
     }
-    return executeProgram({ agent: this, path, argv, options })
+    if (member.children.size > 0) throw hasChildren(member)
+    const flowcontrol = member.options.get('flowcontrol')
+    const credit = flowcontrol < 0 || options.stdio === 'pty' ? {} : { credit: flowcontrol }
+    // What an exec takes beside it, a terminal for instance, is part of the right to it.
+    const agent = this.#rights ? new Agent(member, { same: this }) : this
+    const process = await executeProgram({ agent, path, argv, options: { ...credit, ...options } })
+    if (options.lifetime === 'detached') await process.detach()
+    if (options.linked) process.link(options.linked)
+    return process
+  }
+
+  /** Runs a program of the caller's that ends in an exec, whose success is the end of the connection. @throws SyscallError */
+  async become(p: Program, streams: ProcessStreams, options: RunOptions = {}): Promise<Process> {
+    return this.#use('exec').become(p, streams, options)
+  }
+
+  /** Becomes a fresh image of the agent: see `reexecMember` in reexec.ts. @throws SyscallError, it stays as it was */
+  async reexec(options?: CallOptions): Promise<void> {
+    const member = this.#use('manage')
+    await reexecMember(member, options)
+    await member.command?.connect(this)
   }
 
   /**
-   * Runs a program that ends in an exec. Its success is the end of the connection: every descriptor of the agent is
-   * close-on-exec. A program that completes has not become anything.
-   * @throws SyscallError for a step that failed, or for the exec whose search found nothing; the agent stays usable
+   * Forbids system calls in this process for good, and in the children that it will have (default: the same). The agent itself
+   * refuses them, with a StateError here; it survives reexec(), and programs that it executes are not bound by it (that is what
+   * seccomp(2) is for).
+   * @throws InvalidInputError for a name that is no call
    */
-  async become(p: Program, streams: ProcessStreams, options: RunOptions = {}): Promise<Process> {
-    try {
-      throw searchFailure(p, await this.run(p, options))
-    } catch (error) {
-      if (!this.#channel.closedByPeer) throw error
+  async filter(
+    own: CallFilter,
+    { children = own, ...options }: { children?: CallFilter } & CallOptions = {},
+  ): Promise<void> {
+    await this.#use('manage').order(FRAMES.FILTER, filterPayload(own, children), 'filter', options)
+  }
+
+  /** The value of an option. @throws InvalidInputError for an unknown name */
+  getopt(name: AgentOption): number {
+    return this.#member.options.get(name)
+  }
+
+  /** Sets an option of this process; children that it makes from now on begin with it. @throws InvalidInputError */
+  async setopt(name: AgentOption, value: number, options?: CallOptions): Promise<void> {
+    const member = this.#use('manage')
+    if (name === 'maxchild' && value < member.children.size) {
+      const why = `maxchild cannot be ${value}: there are ${member.children.size} children already`
+      throw new InvalidInputError(why, { field: 'maxchild' })
     }
-    const child = await this.#birth
-    this.#replaced(child)
-    return new Process(child, streams)
+    member.options.set(name, value)
+    if (name !== 'signaloneof' && name !== 'grace') return
+    await member.sendOptions(options)
+    member.askForTime()
   }
 
-  /** Keeps the event loop alive until the process that replaced this agent has ended. */
-  #replaced(child: Child): void {
-    this.#state = 'spent'
-    const keeper = this.#parent && this.#parent.#channel
-    keeper?.hold()
-    void child.exited.then(() => keeper?.release())
+  /** Its children that have not ended. */
+  cpid(): readonly ChildRecord[] {
+    return this.#member.children.list().map(({ child, member }) => ({
+      pid: child.pid,
+      hostPid: child.hostPid,
+      execed: member?.state === 'spent',
+      signaloneof: child.signaloneof ?? this.#member.options.get('signaloneof'),
+      flowcontrol: member?.process?.flowcontrol ?? member?.options.get('flowcontrol') ?? -1,
+    }))
   }
 
-  /** Ends everything below this process, then the process; resolves when it is gone. */
+  /** One of them, or undefined. */
+  getcpid(pid: number): ChildRecord | undefined {
+    return this.cpid().find((record) => record.pid === pid)
+  }
+
+  /**
+   * Sets something for one child: `signaloneof`, what it gets when the connection to this process ends, or `flowcontrol`, the bytes
+   * that are read of its output (-1: all). False when there is no such child.
+   * @throws InvalidInputError; SyscallError EOPNOTSUPP when the process sees no /proc of its own to tell its children apart
+   */
+  async setcpid(
+    pid: number,
+    name: 'signaloneof' | 'flowcontrol',
+    value: number,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    const member = this.#use('manage')
+    const found = member.children.get(pid)
+    if (name === 'signaloneof') {
+      if (!found) return false
+      await member.orphan(pid, value === 0 ? 0 : signalNumber(value), options)
+      found.child.signaloneof = value
+      return true
+    }
+    if (name !== 'flowcontrol') {
+      throw new InvalidInputError('A child has signaloneof and flowcontrol to be set', { field: 'name' })
+    }
+    found?.member?.options.set('flowcontrol', value)
+    found?.member?.process?.setCredit(value < 0 ? Infinity : value)
+    return found !== undefined
+  }
+
+  /** A handle on the same process with fewer rights: what is not named, its holder may not. @throws StateError when this one may not either */
+  restrict(rights: AgentRights): Agent {
+    this.#use()
+    this.#rights?.assertIncludes(rights)
+    return new Agent(this.#member, { same: this }, new Rights('agent', rights))
+  }
+
+  /** Gives this handle away: what it could do, only the one that is returned can from now on. */
+  handOver(): Agent {
+    this.#use()
+    const heir = new Agent(this.#member, { same: this }, this.#rights)
+    this.#givenAway = true
+    return heir
+  }
+
+  /** Waits for its end, without owning it; keeps the event loop alive until then. @throws TimeoutError, the signal's reason */
+  watch(options?: CallOptions): Promise<Exit> {
+    return this.#member.holdWhile(waitFor(this.exited, `The end of process ${this.pid}`, options, () => {}))
+  }
+
+  /** Ties this process and a controller to each other: see link.ts. */
+  link(controller: AbortController): void {
+    const member = this.#use('manage')
+    link(member.known(), controller, () => void closeMember(member))
+  }
+
+  /** Ends this process with a status. @throws StateError while it has children */
+  exit(status = 0, options?: CallOptions): Promise<Exit> {
+    return exitMember(this.#use('manage'), status, options)
+  }
+
+  /** Ends everything below this process, then the process; what was detached stays. Resolves when it is gone. */
   async close(options: { timeoutMs?: number } = {}): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'detached' || this.#state === 'unborn') return
-    const child = this.#child as Child
-    let nudges: NodeJS.Timeout | undefined
-    if (this.#state === 'ready') {
-      this.#state = 'closing'
-      this.#channel.shutdown()
-      // A call that blocks would keep the agent from seeing the end: this signal makes it return, as the death of this process does.
-      nudges = setInterval(() => child.kill(WAKE), NUDGE_MS)
-    }
-    this.#channel.hold()
-    const keeper = this.#parent && this.#parent.#channel
-    keeper?.hold()
-    const impatience = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? CLOSE_MS)
-    await child.exited
-    clearTimeout(impatience)
-    clearInterval(nudges)
-    keeper?.release()
-    this.#channel.release()
-    this.#state = 'closed'
-    this.#channel.destroy(new AgentError('Agent is closed'))
+    if (this.#givenAway) return
+    await closeMember(this.#use('manage'), options)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+  /** Closes it, unless this handle was given away or restricted. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#rights) await this.close()
   }
 
   /** Sends a signal to this process. False when it is gone. */
   kill(signal: string | number): boolean {
-    if (!this.#child) throw new StateError('Agent is not born yet', { state: this.#state, wanted: 'ready' })
-    return this.#child.kill(signal)
+    const member = this.#use()
+    this.#rights?.assertSignal(signal)
+    return member.known().kill(signal)
   }
 
   /**
-   * Lets go of the whole tree: from now on neither close() nor the end of this process ends what runs in it. The agent stays as
-   * its reaper, runs the clean-up programs when the last process has ended, and exits.
-   * @throws StateError when this is not the root
+   * Lets go of this process and of all that runs below it: from now on neither close() nor the end of this process ends it. The agent
+   * stays as the reaper, runs the clean-up programs when the last process has ended, and exits; so do the agents above it.
+   * @throws SyscallError EOPNOTSUPP when a process above it sees no /proc of its own
    */
-  async detach(options?: CallOptions): Promise<void> {
-    this.#assertReady()
-    if (this.#parent)
-      throw new StateError('Only the root of a tree can be detached', { state: 'child', wanted: 'root' })
-    await this.#channel.request(FRAMES.DETACH, new Uint8Array(FRAME.size), [], options)
-    this.#state = 'detached'
-    this.#channel.destroy(new AgentError('Agent is detached'))
+  detach(options?: CallOptions): Promise<void> {
+    return detachMember(this.#use('manage'), options)
   }
 
-  #assertReady(): void {
-    if (this.#state === 'ready' || this.#state === 'unborn') {
-      if (this.#channel.ended) throw this.#channel.ended
-      return
+  #use(right?: keyof AgentRights): Member {
+    if (this.#givenAway) {
+      const why = 'This handle was given away by handOver(): use the one that it returned'
+      throw new StateError(why, { state: 'given away', wanted: 'owner' })
     }
-    const why = this.#state === 'spent' ? 'has executed a program and takes no more orders' : `is ${this.#state}`
-    throw new StateError(`Agent ${why}`, { state: this.#state, wanted: 'ready' })
-  }
-
-  #onEvent(frame: Frame): void {
-    if (frame.type === FRAMES.EXITED) {
-      const { pid, exit } = decodeExited(frame.payload)
-      this.#children.ended(pid, exit, frame.sequence)
-      this.#events.emit({ type: 'exited', pid, exit })
-    } else if (frame.type === FRAMES.CAUGHT) {
-      this.#events.emit({ type: 'signal', signal: decodeCaught(frame.payload) })
-    }
-  }
-
-  #onEnd(error: AgentError): void {
-    this.#events.end()
-    this.#reportEnd(error)
-    // Who reported its children is gone, and with it they are or will be: their end is only known as a kill.
-    if (this.#state !== 'spent' && this.#state !== 'detached') {
-      this.#children.lost(KILLED)
-    }
-  }
-
-  /** The root has no agent above it that reaps it: this process does. */
-  #reapRoot(pidfd: number): void {
-    if (this.#state === 'detached') return
-    const status = native().reap(pidfd)
-    if (status) this.#child?.ended(exitOf(status.status, NO_RUSAGE))
-    else setTimeout(() => this.#reapRoot(pidfd), 1)
+    if (right) this.#rights?.assert(right)
+    return this.#member
   }
 }
 
@@ -369,16 +395,3 @@ export interface Birth {
   /** After `fail`, with the failed program's result: waits for the end of a child that was made all the same */
   stillborn(result: ProgramResult, pid: Ref<Pid>): Promise<void>
 }
-
-const numberOf = (signal: string | number): number => (typeof signal === 'number' ? signal : signalNumber(signal))
-
-const KILLED: Exit = exitOf(9, NO_RUSAGE)
-
-/** How long close() waits before it kills: well above what an agent takes to end its own */
-const CLOSE_MS = 5000
-
-/** The last real-time signal: the only one that an agent does not block, and that cannot be watched (agent/signals.c) */
-const WAKE = 64
-
-/** How long orders that were sent before close() may take before they are interrupted, one after the other */
-const NUDGE_MS = 20

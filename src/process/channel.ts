@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs'
-import { AgentError, SyscallError } from '../base/errors.ts'
+import { AgentError, SyscallError, TimeoutError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import { errnoName } from '../linux/errno.ts'
 import { FRAMES } from '../protocol/wire.ts'
@@ -18,12 +18,25 @@ export interface ChannelEvents {
 interface Pending {
   resolve(frame: Frame): void
   reject(error: unknown): void
+  /** When to give up (performance.now()), for one without a limit of its caller's */
+  readonly deadline: number
+  readonly patienceMs: number
+}
+
+/** How long an answer is waited for. */
+export interface Patience extends CallOptions {
+  /** Milliseconds when the caller gave no `timeoutMs`; default: for ever */
+  readonly patienceMs?: number | undefined
+  /** Nothing is sent after it before its answer */
+  readonly last?: boolean
 }
 
 interface Outgoing {
   /** 0 for a frame that gets no answer */
   readonly id: number
   readonly bytes: Uint8Array
+  /** Nothing follows it before its answer */
+  readonly last: boolean
   at: number
   descriptors: readonly number[]
 }
@@ -40,6 +53,10 @@ export class Channel {
   readonly #pending = new Map<number, Pending>()
   readonly #queue: Outgoing[] = []
   #nextId = 1
+  #sweep: NodeJS.Timeout | undefined
+  #sweepAt = Infinity
+  /** Nothing is sent until the answer to what was sent last */
+  #paused = false
   #holds = 0
   #ended: AgentError | undefined
   #closedByPeer = false
@@ -76,17 +93,61 @@ export class Channel {
    * Sends a frame and waits for its answer. The descriptors stay the caller's, the kernel holds copies once this returns.
    * @throws AgentError when the connection ends first, TimeoutError, the signal's reason
    */
-  request(type: number, frame: Uint8Array, descriptors: readonly number[], options?: CallOptions): Promise<Frame> {
+  request(type: number, frame: Uint8Array, descriptors: readonly number[], options: Patience = {}): Promise<Frame> {
     if (this.#ended) return Promise.reject(this.#ended)
     const id = this.#nextId
     this.#nextId = (id % 0xffff_ffff) + 1
     const answer = new Promise<Frame>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
+      this.#pending.set(id, { resolve, reject, deadline: this.#deadline(options), patienceMs: options.patienceMs ?? 0 })
       this.hold()
       stampHeader(frame, id, type, descriptors.length)
-      this.#send(id, frame, descriptors)
+      this.#send(id, frame, descriptors, options.last)
     })
     return waitFor(answer, 'The agent', options, () => this.#forget(id))
+  }
+
+  /**
+   * As `request`, and nothing is sent between it and its answer: what others send meanwhile follows that.
+   */
+  async requestAlone(
+    type: number,
+    frame: Uint8Array,
+    descriptors: readonly number[],
+    options?: Patience,
+  ): Promise<Frame> {
+    try {
+      return await this.request(type, frame, descriptors, { ...options, last: true })
+    } finally {
+      this.#paused = false
+      if (!this.#ended) this.#drain()
+    }
+  }
+
+  /** One timer for all that wait with the usual patience: most answers come before a timer of their own would be set up. */
+  #deadline({ timeoutMs, patienceMs }: Patience): number {
+    if (timeoutMs !== undefined || patienceMs === undefined) return Infinity
+    const deadline = performance.now() + patienceMs
+    if (deadline < this.#sweepAt) this.#sweepAgain(deadline, patienceMs)
+    return deadline
+  }
+
+  #sweepAgain(at: number, inMs: number): void {
+    clearTimeout(this.#sweep)
+    this.#sweepAt = at
+    this.#sweep = setTimeout(() => this.#giveUp(), Math.ceil(inMs)).unref()
+  }
+
+  #giveUp(): void {
+    const now = performance.now()
+    let next = Infinity
+    for (const [id, { deadline, patienceMs, ...pending }] of this.#pending) {
+      if (deadline <= now) {
+        this.#forget(id)
+        pending.reject(new TimeoutError('The agent', patienceMs))
+      } else next = Math.min(next, deadline)
+    }
+    this.#sweepAt = Infinity
+    if (next < Infinity) this.#sweepAgain(next, next - now)
   }
 
   /** Keeps the event loop alive until a matching `release`. */
@@ -111,6 +172,7 @@ export class Channel {
     for (const descriptor of this.#reader.leftOver()) closeSync(descriptor)
     for (const pending of this.#pending.values()) pending.reject(error)
     this.#pending.clear()
+    clearTimeout(this.#sweep)
     this.#queue.length = 0
     this.#events.onEnd(error)
   }
@@ -123,13 +185,13 @@ export class Channel {
     if (waiting >= 0) this.#queue.splice(waiting, 1)
   }
 
-  #send(id: number, bytes: Uint8Array, descriptors: readonly number[]): void {
-    const outgoing: Outgoing = { id, bytes, at: 0, descriptors }
-    if (this.#queue.length === 0 && this.#write(outgoing)) return
+  #send(id: number, bytes: Uint8Array, descriptors: readonly number[], last = false): void {
+    const outgoing: Outgoing = { id, bytes, last, at: 0, descriptors }
+    if (this.#queue.length === 0 && !this.#paused && this.#write(outgoing)) return
     if (this.#ended) return
     // The frame may be a program's cached bytes, which the next run stamps anew.
     this.#queue.push({ ...outgoing, bytes: bytes.slice() })
-    if (this.#queue.length === 1) this.#addon.onWritable(this.#watch, () => this.#drain())
+    if (this.#queue.length === 1 && !this.#paused) this.#addon.onWritable(this.#watch, () => this.#drain())
   }
 
   /** Writes as much as the socket takes; true when nothing is left. */
@@ -145,6 +207,7 @@ export class Channel {
       outgoing.at += written
       outgoing.descriptors = []
     }
+    this.#paused = outgoing.last
     return true
   }
 
@@ -161,7 +224,7 @@ export class Channel {
   }
 
   #drain(): void {
-    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+    for (let next = this.#queue[0]; next && !this.#paused; next = this.#queue[0]) {
       if (!this.#write(next)) return this.#addon.onWritable(this.#watch, () => this.#drain())
       this.#queue.shift()
     }

@@ -1,39 +1,55 @@
 import type { Exit } from './exit.ts'
-import { Child } from './process.ts'
+import type { Member } from './member.ts'
+import { Child } from './child.ts'
 
 /** Ends that nobody claimed yet are kept for so many processes: orphans that were reaped fill the rest. */
 const KEPT = 1024
+
+/** A living child and, unless it was made by somebody else's program, what orders go to. */
+export interface Offspring {
+  readonly child: Child
+  readonly member: Member | undefined
+}
 
 /**
  * The children of one process. The end of a child may be read from the socket together with the reply that tells its pid, and
  * before anybody has seen that reply: such ends are kept, with their position, so that a recycled pid is never mistaken.
  */
 export class Children {
-  readonly #alive = new Map<number, Child>()
+  readonly #alive = new Map<number, Offspring>()
   readonly #unclaimed = new Map<number, { readonly exit: Exit; readonly sequence: number }>()
 
   get size(): number {
     return this.#alive.size
   }
 
+  /** Those that have not ended, oldest first. */
+  list(): readonly Offspring[] {
+    return [...this.#alive.values()]
+  }
+
+  get(pid: number): Offspring | undefined {
+    return this.#alive.get(pid)
+  }
+
   /** Takes on the child that the reply at `sequence` told about. */
-  adopt(pid: number, pidfd: number, sequence: number): Child {
+  adopt(pid: number, pidfd: number, sequence: number, member?: Member): Child {
     const child = new Child(pid, pidfd)
     const end = this.#unclaimed.get(pid)
     if (end && end.sequence > sequence) {
       this.#unclaimed.delete(pid)
       child.ended(end.exit)
     } else {
-      this.#alive.set(pid, child)
+      this.#alive.set(pid, { child, member })
     }
     return child
   }
 
   ended(pid: number, exit: Exit, sequence: number): void {
-    const child = this.#alive.get(pid)
-    if (child) {
+    const offspring = this.#alive.get(pid)
+    if (offspring) {
       this.#alive.delete(pid)
-      child.ended(exit)
+      offspring.child.ended(exit)
       return
     }
     this.#unclaimed.delete(pid)
@@ -44,7 +60,7 @@ export class Children {
 
   /** The process that reported them is gone. */
   lost(exit: Exit): void {
-    for (const child of this.#alive.values()) child.ended(exit)
+    for (const { child } of this.#alive.values()) child.ended(exit)
     this.#alive.clear()
   }
 }

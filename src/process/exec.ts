@@ -1,4 +1,3 @@
-import { ReadStream } from 'node:tty'
 import { InvalidInputError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
@@ -6,16 +5,18 @@ import { type Program, program } from '../program/builder.ts'
 import { execSteps } from '../program/exec-steps.ts'
 import { descriptorsStep, type DescriptorMove } from '../program/special.ts'
 import type { Agent } from './agent.ts'
+import { creditOf, type CreditOption } from './credit.ts'
 import type { Process, ProcessStreams } from './process.ts'
 import { openStdio, type Stdio } from './stdio.ts'
 import { openTerminal, type TerminalSize } from './terminal.ts'
+import { TerminalStream } from './terminal-stream.ts'
 import { limitsOf } from './waiting.ts'
 
 /** How a program is executed. */
 export interface ExecOptions extends CallOptions {
   /** argv[0], when it is to differ from the first element of argv */
   readonly argv0?: string
-  /** The whole environment; default: empty */
+  /** The whole environment; default: the agent's (`agent.environment`), which is empty unless something was set */
   readonly env?: Readonly<Record<string, string>>
   /** Working directory; default: the agent's */
   readonly cwd?: string
@@ -25,6 +26,20 @@ export interface ExecOptions extends CallOptions {
   readonly size?: TerminalSize
   /** More descriptors by the number the program finds them at: of this process, or numbers of the agent's own */
   readonly descriptors?: Readonly<Record<number, number | { readonly agent: number }>>
+  /**
+   * Adds steps to the program that ends in the execve: limits, ids, a root, what leaves the process unable to carry out another
+   * order. They run last, with the program's descriptors in place and no signal blocked. A descriptor that they open without
+   * O_CLOEXEC reaches the program. When one fails the agent stays usable, with what the steps before it have done.
+   */
+  readonly prepare?: (p: Program) => void
+  /** Bytes that are read of stdout and stderr until the next `grant()`; default: all. Not with `pty` */
+  readonly credit?: CreditOption
+  /** What becomes of the children that the agent has: `refuse` (default, StateError), or `close`: they end with all below them */
+  readonly children?: 'refuse' | 'close'
+  /** `detached`: neither close() of the tree nor the end of this process ends it; default `attached` */
+  readonly lifetime?: 'attached' | 'detached'
+  /** As `Process.link()` */
+  readonly linked?: AbortController
 }
 
 /** The streams are pipes, all three. */
@@ -41,13 +56,19 @@ interface Execute {
 
 /** Executes a program in the agent's process. @throws SyscallError, the agent stays usable */
 export async function executeProgram(what: Execute): Promise<Process> {
-  const { stdio = 'pipe' } = what.options
-  return stdio === 'pty' ? withTerminal(what) : withStdio(what, stdio)
+  const { stdio = 'pipe', credit } = what.options
+  if (stdio !== 'pty') return withStdio(what, stdio)
+  if (credit !== undefined) {
+    const why = 'credit is for pipes: what a terminal holds back would be its echo and its control characters too'
+    throw new InvalidInputError(why, { field: 'credit' })
+  }
+  return withTerminal(what)
 }
 
 async function withStdio(what: Execute, stdio: Stdio): Promise<Process> {
   const ends = openStdio(stdio)
   try {
+    for (const [pipe, bytes] of creditOf(what.options.credit ?? Infinity, ends)) pipe.credit = bytes
     const p = program()
     const streams = [0, 1, 2].map((target): DescriptorMove => [p.attached(target), target])
     return await replace(what, p, { moves: streams, own: ends.theirs, streams: ends })
@@ -90,24 +111,7 @@ async function leaveTerminal(agent: Agent, slave: number): Promise<void> {
 }
 
 /** The master side of a terminal as a stream. */
-export function terminalStream(master: number): ReadStream {
-  return new Terminal(master).on('error', () => {})
-}
-
-class Terminal extends ReadStream {
-  #over = false
-
-  /** EIO is how the master of a terminal says that the last slave end was closed: the end of the output, not a failure of it. */
-  override destroy(error?: NodeJS.ErrnoException): this {
-    if (error?.code !== 'EIO') return super.destroy(error)
-    // Met by a write: what the program wrote before its end is still to be read, and that side meets its own.
-    if (this.#over || error.syscall === 'write') return this
-    this.#over = true
-    this.once('end', () => super.destroy())
-    this.push(null)
-    return this
-  }
-}
+export const terminalStream = (master: number): TerminalStream => new TerminalStream(master)
 
 /** A kernel signal set with SIGHUP alone */
 const SIGHUP_SET = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
@@ -135,9 +139,11 @@ async function replace(
   descriptorsStep(p, [...moves, ...extra])
   p.because('exec', 'The agent blocks signals for its signalfd; a program starts with none blocked')
   p.rt_sigprocmask('SIG_SETMASK', [])
+  p.because('prepare', 'Asked for by the caller of exec')
+  options.prepare?.(p)
   p.because('exec', 'The program itself; the agent ends here')
   const named = options.argv0 === undefined ? argv : [options.argv0, ...argv.slice(1)]
-  execSteps(p, { path, argv: named, env: options.env ?? {} })
+  execSteps(p, { path, argv: named, env: options.env ?? agent.environment.variables() })
   return agent.become(p, streams, { ...limitsOf(options), descriptors })
 }
 

@@ -34,6 +34,14 @@ export function decodeExited(payload: Uint8Array): { pid: number; exit: Exit } {
   return { pid: view.getInt32(EXITED.pid, true), exit: exitOf(status, decodeRusage(view, EXITED.size)) }
 }
 
+/** What an EXITED event tells instead of an end: wait4(2) reports the stops of traced children too. */
+export function decodeStopped(payload: Uint8Array): { pid: number; signal: string; event: number } | undefined {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
+  const status = view.getInt32(EXITED.status, true)
+  if ((status & 0xff) !== 0x7f) return undefined
+  return { pid: view.getInt32(EXITED.pid, true), signal: signalName((status >> 8) & 0xff), event: status >> 16 }
+}
+
 /** The status of wait4(2): the signal in the low 7 bits, a core dump in bit 7, the code in the next 8. */
 export function exitOf(status: number, rusage: Rusage): Exit {
   const signal = status & 0x7f

@@ -18,7 +18,8 @@ export function waitFor<T>(
   abandon: () => void,
 ): Promise<T> {
   const { timeoutMs, signal } = options ?? {}
-  if (timeoutMs === undefined && !signal) return answer
+  const limited = timeoutMs !== undefined && timeoutMs !== Infinity
+  if (!limited && !signal) return answer
   return new Promise<T>((resolve, reject) => {
     const giveUp = (reason: unknown) => {
       done()
@@ -26,8 +27,7 @@ export function waitFor<T>(
       reject(reason as Error)
     }
     const onAbort = () => giveUp(signal?.reason)
-    const timer =
-      timeoutMs === undefined ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
+    const timer = !limited ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
     const done = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)

@@ -9,6 +9,7 @@ import type { Stdio } from '../process/stdio.ts'
 import type { TerminalSize } from '../process/terminal.ts'
 import { Command, type PipedCommand } from './command.ts'
 import type { RunOptions, SandboxOptions } from './options.ts'
+import { releaseRange, takeRange } from './id-ranges.ts'
 import { parseOptions } from './parse-options.ts'
 import type { RunResult } from './result.ts'
 import { takeCradle, workshop } from './workshop.ts'
@@ -34,6 +35,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #container: Container
   readonly #options: SandboxOptions
   #running = 0
+  #closed = false
   /** Last count of the group: kills before a command are not its own */
   #oomKills = 0
 
@@ -50,16 +52,22 @@ export class Sandbox implements AsyncDisposable {
    * const { stdout } = await box.run('echo', ['hello'])
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
-    const settings = parseOptions(options)
-    const shop = await workshop()
-    const maker = takeCradle(shop, settings)
-    const { root, facts } = shop
-    const plan = planSandbox(settings, facts, maker?.facts)
-    const container = await startContainer(root, plan, facts, {
-      ...(maker ? { maker } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-    })
-    return new Sandbox(container, options)
+    const parsed = parseOptions(options)
+    const settings = { ...parsed, range: takeRange(parsed.range) }
+    try {
+      const shop = await workshop()
+      const maker = takeCradle(shop, settings)
+      const { root, facts } = shop
+      const plan = planSandbox(settings, facts, maker?.facts)
+      const container = await startContainer(root, plan, facts, {
+        ...(maker ? { maker } : {}),
+        ...(options.signal ? { signal: options.signal } : {}),
+      })
+      return new Sandbox(container, options)
+    } catch (error) {
+      releaseRange(settings.range)
+      throw error
+    }
   }
 
   /** Name of the sandbox on this host, also of its groups */
@@ -134,8 +142,10 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Ends every command in it and removes all that it has on this host. Idempotent. */
-  close(): Promise<void> {
-    return this.#container.close()
+  async close(): Promise<void> {
+    await this.#container.close()
+    if (!this.#closed) releaseRange(this.#container.plan.settings.range)
+    this.#closed = true
   }
 
   [Symbol.asyncDispose](): Promise<void> {
