@@ -35,7 +35,7 @@ function node(...args: readonly string[]): string {
 for (const page of pages) {
   blocksOf(page, 'ts').forEach((block, index) => {
     const name = `${basename(page, '.md')}-${index + 1}`
-    test(`the program ${name} of the documentation runs`, () => {
+    test(`D-A28: the program ${name} of the documentation runs`, () => {
       const file = join(folder, `${name}.ts`)
       writeFileSync(file, block)
       node('--import', 'tsx', file)

@@ -117,7 +117,7 @@ test('the process tells its identity, limits, scheduling and names', async () =>
   await sys.sched_setattr(0, { sched_policy: 'SCHED_BATCH', sched_nice: 3 }, [])
   const { sched_policy, sched_nice } = await sys.sched_getattr(0)
   assert.deepEqual([sched_policy, sched_nice], ['SCHED_BATCH', 3])
-  assert.equal(await sys.getpriority('PRIO_PROCESS', 0), 17)
+  assert.equal(await sys.getpriority('PRIO_PROCESS', 0), 3)
   await sys.ioprio_set('IOPRIO_WHO_PROCESS', 0, ioprioValue('IOPRIO_CLASS_BE', 5))
   assert.equal(await sys.ioprio_get('IOPRIO_WHO_PROCESS', 0), ioprioValue('IOPRIO_CLASS_BE', 5))
   await sys.prctl('PR_SET_NAME', 'named')

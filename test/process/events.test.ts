@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { Agent, type AgentEvent } from '../../src/process/agent.ts'
+import { Agent } from '../../src/process/agent.ts'
+import type { AgentEvent } from '../../src/process/member.ts'
 import type { Exit } from '../../src/process/exit.ts'
 import { program } from '../../src/program/builder.ts'
 import { checkMachine } from '../support/machine-check.ts'
@@ -176,7 +177,7 @@ test('X07, D-A20: orphans are adopted by the root, reaped, and told', async () =
   assert.equal(seen(orphan), undefined)
 })
 
-test('D-A20: 300 orphans leave no zombie', async () => {
+test('P24, D-A20: 300 orphans leave no zombie', async () => {
   await using root = await Agent.start()
   const child = await root.fork()
   const sh = await child.exec('/bin/sh', ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do (true & ); i=$((i+1)); done'], {

@@ -7,7 +7,36 @@ import { ORDINARY_USER, startScript } from '../support/node-script.ts'
 import { requires } from '../support/requires.ts'
 
 /** The files whose promises hold without privileges; a test that needs root says so itself. */
-const FILES = ['agent', 'errors', 'waiting', 'exec', 'terminal', 'events', 'protocol-abuse', 'lifetime']
+const FILES = [
+  'agent',
+  'errors',
+  'waiting',
+  'exec',
+  'terminal',
+  'events',
+  'protocol-abuse',
+  'lifetime',
+  'lifetimes',
+  'filter',
+  'reexec',
+  'options',
+  'handles',
+  'sigaction',
+  'environment',
+  'directory',
+  'title',
+  'user',
+  'identity',
+  'task',
+  'commands',
+  'messages',
+  'credit',
+  'stdio',
+  'writers',
+  'stress',
+  'stress-reexec',
+  'tree',
+]
 
 for (const file of FILES) {
   test(`A20: ${file}.test.ts holds for an ordinary user`, requires({ root: true }), async () => {

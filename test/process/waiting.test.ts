@@ -147,10 +147,11 @@ test('D-A04: an agent that has executed a program takes no more orders', async (
   await cat.exited
 })
 
-test('a closed agent and a detached child are told apart by their state', async () => {
+test('a closed agent and a detached one are told apart by their state', async () => {
   const agent = await Agent.start()
   const child = await agent.fork()
-  await assert.rejects(child.detach(), { name: 'StateError', state: 'child' })
+  await child.detach()
+  await assert.rejects(child.sys.getpid(), { name: 'StateError', state: 'detached' })
   await agent.close()
   await assert.rejects(agent.sys.getpid(), { name: 'StateError', state: 'closed' })
 })

@@ -10,7 +10,9 @@ import { readHostFacts } from '../../src/host/probe.ts'
 import { Ref } from '../../src/linux/ref.ts'
 import type { HostProgram } from '../../src/plan/host-program.ts'
 import { planCommand, planSandbox, type SandboxPlan } from '../../src/plan/plan-sandbox.ts'
-import { Agent, type RunOptions } from '../../src/process/agent.ts'
+import { Agent } from '../../src/process/agent.ts'
+import { Member } from '../../src/process/member.ts'
+import type { RunOptions } from '../../src/process/caller.ts'
 import type { Process } from '../../src/process/process.ts'
 import type { Program } from '../../src/program/builder.ts'
 import { failing } from '../../src/program/failing.ts'
@@ -159,9 +161,9 @@ test('Container.close() names every step of the removal that fails', async () =>
 /** Breaks a step of every program that is listed like this one, wherever it is run, until the test is over. */
 function breakStep(context: TestContext, like: Program, index: number): void {
   const listing = String(like)
-  // oxlint-disable-next-line typescript/unbound-method -- called with the agent as `this` below
-  const { attempt } = Agent.prototype
-  context.mock.method(Agent.prototype, 'attempt', function (this: Agent, p: Program, options?: RunOptions) {
+  // oxlint-disable-next-line typescript/unbound-method -- called with the member as `this` below
+  const { attempt } = Member.prototype
+  context.mock.method(Member.prototype, 'attempt', function (this: Member, p: Program, options?: RunOptions) {
     return attempt.call(this, String(p) === listing ? failing(p, index) : p, options)
   })
 }

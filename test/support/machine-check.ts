@@ -42,7 +42,7 @@ export function checkMachine(): void {
 function look(): Machine {
   return {
     // tsx keeps a compiler process; it is there before the first test.
-    processes: descendants(process.pid).map((each) => `process ${each.pid} (${each.name}, ${each.state})`),
+    processes: descendants(process.pid).map((each) => `process ${each.pid} (${each.name})`),
     descriptors: [...descriptorsOf('self').values()]
       .filter((name) => !RESIDENT.test(name))
       .map((name) => `descriptor ${kindOf(name)}`),
