@@ -6,6 +6,8 @@ import { agentSizeGroup } from './agent-size.ts'
 import { callsGroup } from './calls.ts'
 import type { Context, Group } from './context.ts'
 import { crowdGroup } from './crowd.ts'
+import { depthGroup } from './depth.ts'
+import { forkGroup } from './fork.ts'
 import { heapGroup } from './heap.ts'
 import { busyNote, machineLine } from './machine.ts'
 import type { Goal, Section } from './row.ts'
@@ -14,7 +16,16 @@ import { renderSection } from './table.ts'
 import { throughputGroup } from './throughput.ts'
 import { BENCH, Workspace } from './workspace.ts'
 
-const GROUPS: readonly Group[] = [startGroup, heapGroup, callsGroup, throughputGroup, crowdGroup, agentSizeGroup]
+const GROUPS: readonly Group[] = [
+  startGroup,
+  heapGroup,
+  callsGroup,
+  depthGroup,
+  forkGroup,
+  throughputGroup,
+  crowdGroup,
+  agentSizeGroup,
+]
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },

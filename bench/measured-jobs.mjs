@@ -1,9 +1,9 @@
 // Runs in a Node process of its own, as plain JavaScript: a loader's thread and heap would be measured with it.
-import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { Sandbox } from 'carrel'
 import { Agent } from 'carrel/process'
 import { program } from 'carrel/program'
+import { bareSpawn, drain, serveJobs, timed, timedUs } from './serve-jobs.mjs'
 
 const MIB = 2 ** 20
 const ballast = Array.from({ length: Math.ceil(Number(process.argv[2]) / 64) }, () => Buffer.alloc(64 * MIB, 1))
@@ -14,33 +14,11 @@ let agent
 let kinds = 0
 const liveAgent = () => (agent ??= Agent.start())
 
-async function timed(count, work) {
-  const times = []
-  for (let i = 0; i < count; i++) {
-    const begin = performance.now()
-    await work()
-    times.push(performance.now() - begin)
-  }
-  return times
-}
-
 async function fresh(options) {
   const box = await Sandbox.create(options)
   const { exitCode } = await box.run('/bin/true')
   await box.close()
   if (exitCode !== 0) throw new Error(`/bin/true exited with ${exitCode}`)
-}
-
-/** Node's own spawn, read to its end as `box.run` does. */
-function bareSpawn(path, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let bytes = 0
-    child.stdout.on('data', (chunk) => (bytes += chunk.length))
-    child.stderr.resume()
-    child.on('error', reject)
-    child.on('close', () => resolve(bytes))
-  })
 }
 
 async function boxSpawn(path, args) {
@@ -50,14 +28,6 @@ async function boxSpawn(path, args) {
   child.stderr.resume()
   await Promise.all([child.wait(), new Promise((resolve) => child.stdout.on('close', resolve))])
   return bytes
-}
-
-/** Reads `size` bytes of a program's stdout; the time per GiB. */
-async function drain(start, size) {
-  const begin = performance.now()
-  const bytes = await start('dd', ['if=/dev/zero', 'bs=1M', `count=${size / MIB}`, 'status=none'])
-  if (bytes !== size) throw new Error(`${bytes} bytes came instead of ${size}`)
-  return [((performance.now() - begin) / size) * 2 ** 30]
 }
 
 function callsProgram(steps) {
@@ -142,15 +112,15 @@ const JOBS = {
   cpu,
   call: async (count) => {
     const { sys } = await liveAgent()
-    return (await timed(count, () => sys.getppid())).map(us)
+    return timedUs(count, () => sys.getppid())
   },
   one: async (count) => {
     const root = await liveAgent()
-    return (await timed(count, () => root.run(one))).map(us)
+    return timedUs(count, () => root.run(one))
   },
   forty: async (count) => {
     const root = await liveAgent()
-    return (await timed(count, () => root.run(forty))).map(us)
+    return timedUs(count, () => root.run(forty))
   },
   drainBox: (size) => drain(boxSpawn, size),
   drainSpawn: (size) => drain(bareSpawn, size),
@@ -168,18 +138,9 @@ const JOBS = {
   rssMib: () => process.memoryUsage.rss() / MIB,
 }
 
-const us = (ms) => ms * 1000
-
-process.on('message', async ({ job, argument }) => {
-  try {
-    process.send({ value: await JOBS[job](argument) })
-  } catch (error) {
-    process.send({ error: String(error?.message ?? error) })
-  }
-})
-process.on('disconnect', async () => {
+serveJobs(JOBS, async () => {
   await (await live)?.close()
   await (await agent)?.close()
-  process.exit(ballast.length < 0 ? 1 : 0)
+  // Held until here: the collector would take it before anything is measured.
+  ballast.length = 0
 })
-process.send({ value: 'ready' })

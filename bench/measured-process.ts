@@ -6,7 +6,6 @@ import { BENCH } from './workspace.ts'
 
 /**
  * A Node process of its own that does the work: small, without the loader of this one, or with a heap as large as is asked for.
- * Its jobs are in measured-jobs.mjs.
  */
 export class MeasuredProcess implements AsyncDisposable {
   readonly #child: ChildProcess
@@ -15,9 +14,12 @@ export class MeasuredProcess implements AsyncDisposable {
     this.#child = child
   }
 
-  /** @param ballastMb memory that it holds and has touched, in MiB */
-  static async start(ballastMb = 0): Promise<MeasuredProcess> {
-    const child = fork(join(BENCH, 'measured-jobs.mjs'), [String(ballastMb)], {
+  /**
+   * @param ballastMb memory that it holds and has touched, in MiB
+   * @param jobs the file of its jobs, in this folder
+   */
+  static async start(ballastMb = 0, jobs = 'measured-jobs.mjs'): Promise<MeasuredProcess> {
+    const child = fork(join(BENCH, jobs), [String(ballastMb)], {
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
