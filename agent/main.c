@@ -21,7 +21,7 @@ void agent_start(uint64_t *stack);
 ARCH_START;
 #endif
 
-/* src/process/agent-file.ts looks for it before it starts a file. */
+/* src/process/connection/agent-file.ts looks for it before it starts a file. */
 static const char version[] = "carrel-agent, protocol " TEXT(PROTOCOL_GENERATION) ", tables " TEXT(PROTOCOL_HASH) "\n";
 
 static void standard_descriptors(void) {

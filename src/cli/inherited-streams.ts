@@ -1,6 +1,6 @@
 import { fchmodSync, readlinkSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import type { StdioTarget } from '../process/stdio.ts'
+import type { StdioTarget } from '../process/streams/stdio.ts'
 
 /**
  * What the command gets for one of the caller's standard streams: the stream itself, but never a terminal (CVE-2017-5226).

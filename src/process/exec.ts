@@ -5,12 +5,12 @@ import { type Program, program } from '../program/builder.ts'
 import { execSteps } from '../program/exec-steps.ts'
 import { descriptorsStep, type DescriptorMove } from '../program/special.ts'
 import type { Agent } from './agent.ts'
-import { creditOf, type CreditOption } from './credit.ts'
+import { creditOf, type CreditOption } from './streams/credit.ts'
 import type { Process, ProcessStreams } from './process.ts'
-import { openStdio, type Stdio } from './stdio.ts'
-import { openTerminal, type TerminalSize } from './terminal.ts'
-import { TerminalStream } from './terminal-stream.ts'
-import { limitsOf } from './waiting.ts'
+import { openStdio, type Stdio } from './streams/stdio.ts'
+import { openTerminal, type TerminalSize } from './streams/terminal.ts'
+import { TerminalStream } from './streams/terminal-stream.ts'
+import { limitsOf } from './connection/waiting.ts'
 
 /** How a program is executed. */
 export interface ExecOptions extends CallOptions {

@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import { InvalidInputError, StateError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
-import type { Child } from './child.ts'
-import { type Credit, creditLeft, creditOf, type CreditOption } from './credit.ts'
-import type { Exit } from './exit.ts'
+import type { Child } from './tree/child.ts'
+import { type Credit, creditLeft, creditOf, type CreditOption } from './streams/credit.ts'
+import type { Exit } from './tree/exit.ts'
 import {
   checkMessageOptions,
   type MessageOptions,
@@ -11,13 +11,13 @@ import {
   type OutputName,
   type ProcessMessage,
   readNow,
-} from './messages.ts'
-import { link } from './link.ts'
-import type { Member } from './member.ts'
+} from './streams/messages.ts'
+import { link } from './tree/link.ts'
+import type { Member } from './tree/member.ts'
 import { native } from './native.ts'
-import { type InputStream, isConsumed, type OutputStream } from './program-streams.ts'
-import { type ProcessRights, Rights } from './rights.ts'
-import { waitFor } from './waiting.ts'
+import { type InputStream, isConsumed, type OutputStream } from './streams/program-streams.ts'
+import { type ProcessRights, Rights } from './tree/rights.ts'
+import { waitFor } from './connection/waiting.ts'
 
 /** Streams and terminal of a program. */
 export interface ProcessStreams {

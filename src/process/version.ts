@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { GENERATION } from '../protocol/wire.ts'
-import { tablesName } from './agent-file.ts'
+import { tablesName } from './connection/agent-file.ts'
 
 /** What speaks at both ends of a connection: an agent of another protocol or with other tables is refused before it is used. */
 export interface Version {

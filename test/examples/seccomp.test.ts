@@ -6,7 +6,7 @@ import { auditArch, type BpfAnswer, BpfProgram } from '../../src/linux/bpf-progr
 import { memory } from '../../src/linux/memory.ts'
 import { syscallNumber, type SyscallName } from '../../src/linux/syscalls.ts'
 import { Agent } from '../../src/process/agent.ts'
-import type { CaughtSignal } from '../../src/process/caught.ts'
+import type { CaughtSignal } from '../../src/process/tree/caught.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { statusField } from '../support/proc.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Agent } from '../../src/process/agent.ts'
-import { identityOf } from '../../src/process/identity.ts'
+import { identityOf } from '../../src/process/calls/identity.ts'
 import { eventually } from '../support/eventually.ts'
 import { startScript } from '../support/node-script.ts'
 import { checkMachine } from '../support/machine-check.ts'

@@ -1,5 +1,5 @@
 import { Agent } from '../../../src/process/agent.ts'
-import type { StartOptions } from '../../../src/process/start.ts'
+import type { StartOptions } from '../../../src/process/connection/start.ts'
 
 /**
  * Starts a root as the JSON of the first argument says, prints its pids, and has root and child block. `wait`: stays; `close`: ends

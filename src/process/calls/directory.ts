@@ -1,0 +1,93 @@
+import type { Call } from '../../linux/call.ts'
+import type { CallOptions } from '../../linux/call-options.ts'
+import { FILE_CALLS } from '../../linux/calls/files.ts'
+import { decodeDirectory, type DirectoryEntry } from '../../linux/directory.ts'
+import { outBytes } from '../../linux/memory-params.ts'
+import { fd as fdParam } from '../../linux/params.ts'
+import type { PathArg } from '../../linux/raw-arg.ts'
+import type { Fd, Ref } from '../../linux/ref.ts'
+import { out } from '../../linux/results.ts'
+import { type Program, program } from '../../program/builder.ts'
+import type { Caller } from '../caller.ts'
+import { limitsOf, waitFor } from '../connection/waiting.ts'
+
+export interface ReaddirOptions extends CallOptions {
+  /** Directory that a relative path begins at, a descriptor of the process; default: its working directory */
+  readonly dirfd?: number | 'AT_FDCWD'
+}
+
+/** One entry of a directory as the kernel gives it. */
+export interface ListedEntry extends DirectoryEntry {
+  /** The name as it is on disk: a name is any bytes but "/" and NUL, and in `name` those that are no UTF-8 are replaced by U+FFFD */
+  readonly bytes: Uint8Array
+}
+
+/** Room of the first two reads: most directories need no further message */
+const FIRST_BYTES = 16 * 1024
+/** Room of each later read; several go in one message */
+const MORE_BYTES = 256 * 1024
+const MORE_READS = 4
+
+/** How long a listing may take unless the caller says otherwise, in milliseconds: as any call that does not wait by nature */
+const LISTING_MS = 30_000
+/** An answer that nobody waits for is dropped, and with it the number of the descriptor that is to be closed. */
+const WITHOUT_LIMIT = { timeoutMs: Infinity }
+
+/**
+ * Everything that a directory holds, `.` and `..` included, in the kernel's order. The descriptor is closed in every case, also
+ * when the caller does not wait for the end.
+ * @throws SyscallError ENOENT, ENOTDIR, EACCES; StateError, AgentError, TimeoutError, the signal's reason
+ */
+export function readDirectory(caller: Caller, path: PathArg, options: ReaddirOptions): Promise<ListedEntry[]> {
+  const listing = listDirectory(caller, path, options.dirfd ?? 'AT_FDCWD')
+  listing.catch(() => {})
+  return waitFor(listing, 'The directory', { timeoutMs: LISTING_MS, ...limitsOf(options) }, () => {})
+}
+
+async function listDirectory(caller: Caller, path: PathArg, dirfd: number | 'AT_FDCWD'): Promise<ListedEntry[]> {
+  const p = program()
+  const directory = p.openat(dirfd, path, ['O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'])
+  const first = [getdents(p, directory, FIRST_BYTES), getdents(p, directory, FIRST_BYTES)]
+  const opened = await caller.run(p, WITHOUT_LIMIT)
+  const fd = opened.get(directory)
+  try {
+    const chunks = first.map((chunk) => opened.get(chunk))
+    while (chunks.at(-1)?.length !== 0) chunks.push(...(await readMore(caller, fd)))
+    return chunks.flatMap(entriesOf)
+  } finally {
+    await caller.sys.close(fd, WITHOUT_LIMIT)
+  }
+}
+
+async function readMore(caller: Caller, fd: number): Promise<Uint8Array[]> {
+  const p = program()
+  const chunks = Array.from({ length: MORE_READS }, () => getdents(p, fd, MORE_BYTES))
+  const result = await caller.run(p, WITHOUT_LIMIT)
+  return chunks.map((chunk) => result.get(chunk))
+}
+
+/** The typed call decodes the names, and bytes that are no text would be lost. */
+const GETDENTS64: Call = {
+  ...FILE_CALLS.getdents64,
+  params: [fdParam(), outBytes()],
+  result: out('Uint8Array'),
+}
+
+const getdents = (p: Program, fd: number | Ref<Fd>, size: number): Ref<Uint8Array> =>
+  p.add(GETDENTS64, [fd, size]) as Ref<Uint8Array>
+
+/** Offsets of the record's length and of its name in struct linux_dirent64, getdents(2). */
+const RECORD_LENGTH = 16
+const NAME = 19
+
+/** The entries in one buffer of getdents64(2), with the bytes of their names. */
+export function entriesOf(buffer: Uint8Array): ListedEntry[] {
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  let at = 0
+  return decodeDirectory(buffer).map((entry) => {
+    const end = at + view.getUint16(at + RECORD_LENGTH, true)
+    const name = buffer.subarray(at + NAME, end)
+    at = end
+    return { ...entry, bytes: name.slice(0, name.indexOf(0)) }
+  })
+}

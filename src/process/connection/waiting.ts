@@ -1,0 +1,48 @@
+import { TimeoutError } from '../../base/errors.ts'
+import type { CallOptions } from '../../linux/call-options.ts'
+
+/** The part of larger options that says how long to wait. */
+export const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
+  ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  ...(signal ? { signal } : {}),
+})
+
+/**
+ * Waits for a promise no longer than the caller allows: rejects with TimeoutError after `timeoutMs` and with the signal's reason
+ * when it aborts. `abandon` runs in both cases, so that a late answer finds nobody.
+ */
+export function waitFor<T>(
+  answer: Promise<T>,
+  what: string,
+  options: CallOptions | undefined,
+  abandon: () => void,
+): Promise<T> {
+  const { timeoutMs, signal } = options ?? {}
+  const limited = timeoutMs !== undefined && timeoutMs !== Infinity
+  if (!limited && !signal) return answer
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (reason: unknown) => {
+      done()
+      abandon()
+      reject(reason as Error)
+    }
+    const onAbort = () => giveUp(signal?.reason)
+    const timer = !limited ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    if (signal?.aborted) return onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    answer.then(
+      (value) => {
+        done()
+        resolve(value)
+      },
+      (error) => {
+        done()
+        reject(error)
+      },
+    )
+  })
+}

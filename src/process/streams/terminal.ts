@@ -1,0 +1,47 @@
+import type { CallOptions } from '../../linux/call-options.ts'
+import { flagsValue } from '../../linux/flags.ts'
+import { OPEN } from '../../linux/tables/open.ts'
+import { type Program, program } from '../../program/builder.ts'
+import type { ProgramResult } from '../../program/result.ts'
+import { native } from '../native.ts'
+
+/** Size of a terminal in characters. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface TerminalOptions extends CallOptions {
+  /** Default 80 x 24 */
+  readonly size?: TerminalSize
+  /** Who the terminal belongs to; default: the process that opens it */
+  readonly owner?: { readonly uid: number; readonly gid: number }
+}
+
+interface RunsPrograms {
+  run(p: Program, options?: CallOptions): Promise<ProgramResult>
+}
+
+/**
+ * Opens a terminal in a process's own devpts; the master comes here, the slave stays there under the number returned. The slave is
+ * opened through the master (TIOCGPTPEER, Linux 4.13): a path under /dev/pts could have been replaced meanwhile (CVE-2025-52565).
+ */
+export async function openTerminal(
+  agent: RunsPrograms,
+  options: TerminalOptions = {},
+): Promise<{ master: number; slave: number }> {
+  const { size = { columns: 80, rows: 24 }, owner } = options
+  const p = program()
+  p.because('terminal', 'A terminal of the process’s own devpts; the host’s is never handed in')
+  const master = p.openat('AT_FDCWD', '/dev/ptmx', TERMINAL)
+  p.ioctl(master, 'TIOCSPTLCK', new Uint8Array(4))
+  const slave = p.ioctlOpen(master, 'TIOCGPTPEER', flagsValue(OPEN, TERMINAL, p.arch, 'slave'))
+  if (owner) p.fchown(slave, owner.uid, owner.gid)
+  p.send(master)
+  const result = await agent.run(p, options)
+  const [descriptor] = result.descriptors as [number]
+  native().winsize(descriptor, size.rows, size.columns)
+  return { master: descriptor, slave: result.get(slave) }
+}
+
+const TERMINAL = ['O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'] as const

@@ -1,0 +1,134 @@
+import { AgentError, StateError } from '../../base/errors.ts'
+import type { CallOptions } from '../../linux/call-options.ts'
+import { program } from '../../program/builder.ts'
+import { FRAMES } from '../../protocol/wire.ts'
+import type { Exit } from './exit.ts'
+import { type Member, WAKE } from './member.ts'
+import type { Child } from './child.ts'
+
+/** How long close() waits before it kills: well above what an agent takes to end its own */
+const CLOSE_MS = 5000
+
+/** How long orders that were sent before close() may take before they are interrupted, one after the other */
+const NUDGE_MS = 20
+
+/** Ends everything below a process, then the process; what was detached stays. Resolves when it is gone. */
+export async function closeMember(member: Member, options: { timeoutMs?: number } = {}): Promise<void> {
+  if (member.state === 'closed' || member.state === 'detached' || member.state === 'unborn') return
+  const child = member.known()
+  child.asked = true
+  if (member.keeps) return leave(member)
+  const nudges = member.state === 'ready' ? shutDown(member, child) : undefined
+  member.channel.hold()
+  member.holdUntil(child.exited)
+  try {
+    await ended(member, child, options.timeoutMs)
+  } finally {
+    clearInterval(nudges)
+    member.channel.release()
+    member.state = 'closed'
+    member.channel.destroy(new AgentError('Agent is closed'))
+  }
+}
+
+function shutDown(member: Member, child: Child): NodeJS.Timeout {
+  member.state = 'closing'
+  shutDownBelow(member)
+  member.channel.shutdown()
+  // A call that blocks would keep the agent from seeing the end: this signal makes it return, as the death of this process does.
+  return setInterval(() => (member.command ? member.command.wake() : child.kill(WAKE)), NUDGE_MS)
+}
+
+/** All hear of it at once, and have the rights to end what is theirs that a process above may have given up. */
+function shutDownBelow(member: Member): void {
+  for (const { member: below } of member.children.list()) {
+    if (below?.state !== 'ready') continue
+    shutDownBelow(below)
+    below.channel.shutdown()
+  }
+}
+
+/** Kills what does not end in time. @throws AgentError when that is forbidden */
+async function ended(member: Member, child: Child, timeoutMs = CLOSE_MS): Promise<void> {
+  const forbidden = `Agent ${child.pid} does not end, and belongs to another user: it may not be killed`
+  let impatience: NodeJS.Timeout | undefined
+  const refused = new Promise<never>((_, reject) => {
+    impatience = setTimeout(() => kill(member, child) || reject(new AgentError(forbidden)), timeoutMs)
+  })
+  try {
+    await Promise.race([child.exited, refused])
+  } finally {
+    clearTimeout(impatience)
+  }
+}
+
+/** False when it may not be killed. */
+function kill(member: Member, child: Child): boolean {
+  if (member.command) return member.command.kill(child)
+  child.kill('SIGKILL')
+  return true
+}
+
+/** Ends what is attached below a process that stays for something detached, and lets go of the process. */
+async function leave(member: Member): Promise<void> {
+  const attached = member.children.list().filter(({ child }) => !child.kept)
+  await Promise.all(attached.map(({ child, member: below }) => endChild(child, below)))
+  const kept = member.children.list().map(({ member: below }) => below)
+  await Promise.all(kept.map(async (below) => (below?.keeps && below.state === 'ready' ? leave(below) : undefined)))
+  letGo(member, 'closed')
+}
+
+/** Ends a child and everything below it. */
+export async function endChild(child: Child, member: Member | undefined): Promise<void> {
+  if (member?.state === 'ready') return closeMember(member)
+  child.kill('SIGKILL')
+  await child.exited
+}
+
+/**
+ * Lets go of a process and of all that runs below it: neither close() nor the end of this process ends it. It stays as the reaper
+ * of what is below it, runs the clean-up programs when the last has ended, and exits.
+ */
+export async function detachMember(member: Member, options?: CallOptions): Promise<void> {
+  member.assertReady()
+  const child = member.known()
+  if (member.parent) await member.parent.keep(child, options)
+  const p = program()
+  p.prctl('PR_SET_CHILD_SUBREAPER', 1)
+  await member.run(p, options)
+  await member.order(FRAMES.DETACH, new Uint8Array(0), 'detach', options)
+  child.kept = true
+  letGo(member, 'detached')
+}
+
+function letGo(member: Member, state: 'closed' | 'detached'): void {
+  member.state = state
+  member.isLetGo = true
+  for (const { child } of member.children.list()) child.letGo()
+  member.channel.destroy(new AgentError(`Agent is ${state}`))
+}
+
+/** Ends a process with a status. @throws StateError while it has children */
+export async function exitMember(member: Member, status: number, options?: CallOptions): Promise<Exit> {
+  member.assertReady()
+  if (member.children.size > 0) throw hasChildren(member)
+  const child = member.known()
+  child.asked = true
+  const p = program()
+  p.exit_group(status)
+  try {
+    await member.run(p, options)
+  } catch (error) {
+    if (!member.channel.closedByPeer) throw error
+  }
+  member.holdUntil(child.exited)
+  const exit = await child.exited
+  member.state = 'closed'
+  return exit
+}
+
+/** They would lose the process that reports their end. */
+export function hasChildren(member: Member): StateError {
+  const why = `Agent has ${member.children.size} children: they would lose the process that reports their end`
+  return new StateError(why, { state: 'parent', wanted: 'no children' })
+}
