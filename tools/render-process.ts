@@ -16,7 +16,9 @@ What \`carrel/process\` exports, from the docstrings of its sources. Members of 
 
 /** Names that the door of the process layer exports from its own folder. */
 export function exportedNames(door = readFileSync(join(ROOT, DOOR), 'utf8')): readonly string[] {
-  const lists = [...door.matchAll(/export (?:type )?\{([^}]*)\} from '\.\/[\w/-]+\.ts'/g)].map((match) => match[1] ?? '')
+  const lists = [...door.matchAll(/export (?:type )?\{([^}]*)\} from '\.\/[\w/-]+\.ts'/g)].map(
+    (match) => match[1] ?? '',
+  )
   return lists.flatMap((text) =>
     text
       .split(',')
