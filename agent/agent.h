@@ -42,11 +42,21 @@ struct run {
 
 struct cleanup;
 
+/* Which file an open one is; all 0 when that is not known. */
+struct identity {
+  uint64_t device;
+  uint64_t inode;
+};
+
+/* Of x86-64's second table (x32), which has the same calls by other numbers. */
+#define X32_BIT 0x40000000U
+
 struct agent {
   int32_t socket;
   int32_t signals;
   uint64_t mask;
-  uint32_t on_parent_death;
+  /* Signal of prctl(2) PR_SET_PDEATHSIG that this process began with, or had before an exec */
+  int32_t on_parent_death;
   /* The timer that wakes this process until it sees that its connection has ended (signals.c) */
   int32_t timer;
   bool waking;
@@ -54,6 +64,8 @@ struct agent {
   uint32_t order;
   bool greeted;
   bool detached;
+  /* What this process runs from (image.c) */
+  struct identity image;
   /* Calls that are forbidden, a bit each (filter.c) */
   struct wire_filter filter;
   struct wire_options options;
@@ -73,7 +85,8 @@ extern struct agent agent __attribute__((visibility("hidden")));
 
 /* image.c: both return only when they failed. A file with capabilities is executed itself, not a copy */
 void image_execute(bool keep_file);
-/* Executes an open file of this binary, or /proc/self/exe for a negative one; `option` is argv[1] */
+void image_remember(void);
+/* Executes an open file, or /proc/self/exe for a negative one; ENOEXEC unless it is what this process runs from. `option` is argv[1] */
 int64_t image_replace(int32_t file, const char *option);
 
 /* loop.c */
@@ -125,10 +138,14 @@ int64_t descriptors_place(struct run *run, const uint64_t *arguments);
 bool descriptors_adopt(int32_t control, uint8_t *kept, uint32_t count);
 
 /* signals.c */
-void signals_open(uint32_t on_parent_death);
+void signals_open(int32_t on_parent_death);
+/* For reexec.c: as the old image was. */
+void signals_resume(void);
 void signals_block(void);
 void signals_rest(void);
-void signals_rearm(void);
+/* The kernel forgets the signal when a process changes its credentials (prctl(2), PR_SET_PDEATHSIG): asked for before, set again after. */
+int32_t signals_on_parent_death(void);
+void signals_rearm(int32_t on_parent_death);
 void signals_select(uint64_t mask);
 void signals_read(void);
 void signals_reap(void);
@@ -141,7 +158,7 @@ void cleanup_drop(void);
 void cleanup_run(void);
 /* For reexec.c: every registered program, written to and read from a file, and whether an exec leaves its descriptors open. */
 int64_t cleanup_save(int32_t file);
-int64_t cleanup_load(int32_t file);
+void cleanup_load(int32_t file);
 void cleanup_pass(bool through_exec);
 
 /* end.c */

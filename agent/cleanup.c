@@ -29,23 +29,32 @@ static void forget(uint32_t key) {
   }
 }
 
-void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length) {
-  if (length == 0) {
-    forget(key);
-    attached_close(agent.attached, agent.attached_count);
-    return;
-  }
+static struct cleanup *make(uint32_t key, uint32_t length, uint32_t attached_count) {
   uint64_t size = sizeof(struct cleanup) + length;
   struct cleanup *cleanup = pages(size);
   if (cleanup == NULL) fault(FAULT_NO_MEMORY, size);
   cleanup->size = size;
   cleanup->key = key;
   cleanup->length = length;
-  cleanup->attached_count = agent.attached_count;
+  cleanup->attached_count = attached_count;
+  return cleanup;
+}
+
+/* A broken program is refused while somebody can be told. */
+static void check(struct cleanup *cleanup) {
+  (void)check_program(cleanup->bytes, cleanup->length, cleanup->attached, cleanup->attached_count);
+}
+
+void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length) {
+  if (length == 0) {
+    forget(key);
+    attached_close(agent.attached, agent.attached_count);
+    return;
+  }
+  struct cleanup *cleanup = make(key, length, agent.attached_count);
   memcpy(cleanup->attached, agent.attached, agent.attached_count * sizeof(int32_t));
   memcpy(cleanup->bytes, bytes, length);
-  /* A broken program is refused now, while somebody can be told. */
-  (void)check_program(cleanup->bytes, length, cleanup->attached, cleanup->attached_count);
+  check(cleanup);
   forget(key);
   cleanup->older = agent.cleanups;
   agent.cleanups = cleanup;
@@ -66,23 +75,24 @@ int64_t cleanup_save(int32_t file) {
   return 0;
 }
 
-int64_t cleanup_load(int32_t file) {
+static void read_all(int32_t file, void *bytes, uint64_t size) {
+  if (sys_read(file, bytes, size) != (int64_t)size) fault(FAULT_PAYLOAD_SHORT, size);
+}
+
+/* Whoever may start the agent can hand it a file of his own making: its numbers are believed no more than a frame's. */
+void cleanup_load(int32_t file) {
   struct cleanup **link = &agent.cleanups;
   uint32_t head[CLEANUP_HEAD];
   while (sys_read(file, head, sizeof(head)) == sizeof(head)) {
-    uint64_t size = sizeof(struct cleanup) + head[1];
-    struct cleanup *cleanup = pages(size);
-    if (cleanup == NULL) return -ENOMEM;
-    cleanup->size = size;
-    cleanup->key = head[0];
-    cleanup->length = head[1];
-    cleanup->attached_count = head[2];
-    if (sys_read(file, cleanup->attached, attached_size(cleanup)) != (int64_t)attached_size(cleanup)) return -EIO;
-    if (sys_read(file, cleanup->bytes, cleanup->length) != cleanup->length) return -EIO;
+    if (head[1] > LIMIT_FRAME) fault(FAULT_VALUE_OUT_OF_RANGE, head[1]);
+    if (head[2] > LIMIT_DESCRIPTORS) fault(FAULT_VALUE_OUT_OF_RANGE, head[2]);
+    struct cleanup *cleanup = make(head[0], head[1], head[2]);
+    read_all(file, cleanup->attached, attached_size(cleanup));
+    read_all(file, cleanup->bytes, cleanup->length);
+    check(cleanup);
     *link = cleanup;
     link = &cleanup->older;
   }
-  return 0;
 }
 
 void cleanup_pass(bool through_exec) {

@@ -18,8 +18,17 @@ static uint32_t bit_of(uint32_t number) {
   }
 }
 
+static bool any(void) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < LIMIT_FILTER / WORD_BITS; i++)
+    bits |= agent.filter.own[i];
+  return bits != 0;
+}
+
 bool filter_forbids(uint32_t number) {
   uint32_t bit = bit_of(number);
+  /* They would be a way around every other bit. */
+  if (bit == FILTER_OTHERS && (number & X32_BIT) != 0) return any();
   return (agent.filter.own[bit / WORD_BITS] >> (bit % WORD_BITS) & 1) != 0;
 }
 

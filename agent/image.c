@@ -2,6 +2,7 @@
  * Must not: serve: it returns when that cannot be had, and the process goes on as it is.
  * Depends on: /proc of the starter. Start reading at: image_execute. */
 #include <linux/memfd.h>
+#include <linux/stat.h>
 
 #include "agent.h"
 #include "memory.h"
@@ -49,8 +50,34 @@ static int64_t execute(int32_t file, const char *path, const char *option, uint3
   return sys_execveat(file, path, argv, envp, flags);
 }
 
+static struct identity identify(int32_t file) {
+  struct statx found;
+  if (failed(sys_statx(file, "", AT_EMPTY_PATH, STATX_INO, &found))) return (struct identity){0, 0};
+  return (struct identity){(uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor, found.stx_ino};
+}
+
+/* While /proc is still that of the starter: below another root anything may stand in its place. */
+void image_remember(void) {
+  int64_t file = sys_open(own_file, O_PATH | O_CLOEXEC);
+  if (failed(file)) return;
+  agent.image = identify((int32_t)file);
+  (void)sys_close((int32_t)file);
+}
+
+/* Another file would be a program that a filter has not forbidden by the name of execveat, with the agent's connection. */
+static int64_t execute_same(int32_t file, const char *option) {
+  const struct identity found = identify(file);
+  const bool same = found.device == agent.image.device && found.inode == agent.image.inode;
+  return same && found.inode != 0 ? execute(file, "", option, AT_EMPTY_PATH) : -ENOEXEC;
+}
+
 int64_t image_replace(int32_t file, const char *option) {
-  return file < 0 ? execute(AT_FDCWD, own_file, option, 0) : execute(file, "", option, AT_EMPTY_PATH);
+  if (file >= 0) return execute_same(file, option);
+  int64_t own = sys_open(own_file, O_PATH | O_CLOEXEC);
+  if (failed(own)) return own;
+  int64_t result = execute_same((int32_t)own, option);
+  (void)sys_close((int32_t)own);
+  return result;
 }
 
 void image_execute(bool keep_file) {

@@ -7,7 +7,7 @@
 
 #include "agent.h"
 
-enum { AUXILIARY = 64, EXIT_REFUSED = 125, DECIMAL = 10 };
+enum { AUXILIARY = 64, EXIT_REFUSED = 125, DECIMAL = 10, DIGITS = 9 };
 
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
@@ -64,7 +64,7 @@ static void refuse_borrowed_user(const uint64_t *values) {
 static int32_t resumed_file(char *argument) {
   int32_t number = 0;
   if (argument[0] != '-' || argument[1] != 'r') return -1;
-  for (char *digit = argument + 2; *digit >= '0' && *digit <= '9'; digit++) {
+  for (char *digit = argument + 2; *digit >= '0' && *digit <= '9' && digit < argument + 2 + DIGITS; digit++) {
     number = number * DECIMAL + (*digit - '0');
     *digit = 0;
   }
@@ -109,6 +109,7 @@ void agent_start(uint64_t *stack) {
   agent.socket = LIMIT_CONTROL;
   agent.signals = -1;
   agent.options = (struct wire_options){.signal = SIG_KILL, .grace_ms = LIMIT_GRACE_MS};
+  image_remember();
   (void)sys_setsid();
   standard_descriptors();
   (void)sys_close_range(LIMIT_KEPT, 0);

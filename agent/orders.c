@@ -85,9 +85,13 @@ static void order_filter(const struct wire_frame *frame, const uint8_t *payload)
   filter_add(&filter);
 }
 
-static void order_options(const struct wire_frame *frame, const uint8_t *payload) {
-  expect(frame, sizeof(agent.options));
-  memcpy(&agent.options, payload, sizeof(agent.options));
+static int64_t order_options(const struct wire_frame *frame, const uint8_t *payload) {
+  struct wire_options options;
+  expect(frame, sizeof(options));
+  memcpy(&options, payload, sizeof(options));
+  if (options.signal > SIG_LAST) return -EINVAL;
+  agent.options = options;
+  return 0;
 }
 
 static int64_t order_orphan(const struct wire_frame *frame, const uint8_t *payload) {
@@ -123,8 +127,7 @@ bool order_handle(const struct wire_frame *frame, uint8_t *payload) {
       answer(frame->id, 0);
       break;
     case FRAME_OPTIONS:
-      order_options(frame, payload);
-      answer(frame->id, 0);
+      answer(frame->id, order_options(frame, payload));
       break;
     case FRAME_ORPHAN:
       answer(frame->id, order_orphan(frame, payload));

@@ -6,9 +6,6 @@
 
 enum { ARGUMENTS = 6, KIND_BITS = 4, KIND_MASK = 15, TOLERATED_BITS = 192, DECIMAL = 10 };
 
-/* Of x86-64's second table (x32), which has the same numbers. */
-#define X32_BIT 0x40000000U
-
 static _Alignas(8) uint8_t buffer[BUFFER_BYTES];
 
 bool run_open(struct run *run, const struct program *program) {
@@ -137,7 +134,7 @@ static int64_t execute(struct run *run, uint32_t number, const uint64_t *a) {
   }
 }
 
-/* After these the kernel has forgotten the signal that a parent's death sends (prctl(2), PR_SET_PDEATHSIG). */
+/* Calls that change credentials; of the last two, those that enter a user namespace. */
 static bool changes_credentials(uint32_t number) {
   switch (number) {
     case __NR_setuid:
@@ -149,10 +146,21 @@ static bool changes_credentials(uint32_t number) {
     case __NR_setfsuid:
     case __NR_setfsgid:
     case __NR_capset:
+    case __NR_setns:
+    case __NR_unshare:
       return true;
     default:
       return false;
   }
+}
+
+/* With the signal that a parent's death sends as it was: the kernel forgets it (prctl(2), PR_SET_PDEATHSIG). */
+static int64_t execute_armed(struct run *run, uint32_t number, const uint64_t *a) {
+  if (!changes_credentials(number)) return execute(run, number, a);
+  const int32_t on_parent_death = signals_on_parent_death();
+  int64_t result = execute(run, number, a);
+  signals_rearm(on_parent_death);
+  return result;
 }
 
 static bool tolerates(const struct wire_step *step, int64_t result) {
@@ -171,10 +179,9 @@ void run_steps(struct run *run) {
     int64_t missing = relocate(run, i, &next);
     for (uint32_t a = 0; a < ARGUMENTS && step->kinds != 0 && missing == 0; a++)
       missing = resolve(run, step->kinds >> (a * KIND_BITS) & KIND_MASK, step->arguments[a], &values[a]);
-    int64_t result = missing != 0 ? missing : execute(run, step->number, arguments);
+    int64_t result = missing != 0 ? missing : execute_armed(run, step->number, arguments);
     if (run->reborn) return;
     signals_flush();
-    if (changes_credentials(step->number)) signals_rearm();
     run->results[i] = result;
     run->done = i + 1;
     if (missing == 0 && failed(result) && !tolerates(step, result)) {

@@ -27,6 +27,7 @@ static int64_t capabilities(bool set, struct __user_cap_data_struct *data) {
 
 static int64_t save(int32_t file) {
   struct saved saved = {.hash = PROTOCOL_HASH, .agent = agent};
+  saved.agent.on_parent_death = signals_on_parent_death();
   int64_t result = capabilities(false, saved.capabilities);
   saved.dumpable = (int32_t)sys_prctl(PR_GET_DUMPABLE, 0);
   if (!failed(result)) result = sys_write_all(file, &saved, sizeof(saved));
@@ -76,6 +77,8 @@ static bool same_user(void) {
 }
 
 int64_t reexec(const uint64_t *a) {
+  /* A clean-up program: the new image would wait for orders for ever. */
+  if (agent.socket < 0) return -ENOTCONN;
   /* What has been read from the socket would be lost. */
   if (input_pending()) return -EBUSY;
   /* The new image could not tell this from a file with the set-user-ID bit (main.c). */
@@ -107,27 +110,30 @@ static void greet(void) {
   (void)output_send(FRAME_ANSWER_HELLO, agent.order, &part, 1, NULL, 0);
 }
 
+/* Whoever may start the agent can hand it a file of his own making. */
+static bool read_state(int32_t file, struct saved *saved) {
+  int64_t size = sys_lseek(file, 0);
+  if (!failed(size)) size = sys_read(file, saved, sizeof(*saved));
+  return size == sizeof(*saved) && saved->hash == PROTOCOL_HASH && saved->agent.orphan_count <= LIMIT_ORPHANS;
+}
+
 void reexec_resume(int32_t file) {
   struct saved saved;
-  int64_t size = sys_lseek(file, 0);
-  if (!failed(size)) size = sys_read(file, &saved, sizeof(saved));
-  if (size != sizeof(saved) || saved.hash != PROTOCOL_HASH) (void)sys_exit_group(1);
-  uint64_t mask = saved.agent.mask;
+  if (!read_state(file, &saved)) (void)sys_exit_group(1);
+  /* Before anything else: an exec makes a process that others could not look into dumpable again. */
+  (void)sys_prctl(PR_SET_DUMPABLE, saved.dumpable == 1);
   agent = saved.agent;
   agent.signals = -1;
-  agent.waking = false;
   agent.queue_count = 0;
   agent.attached_count = 0;
   agent.cleanups = NULL;
   (void)sys_prctl(PR_SET_NAME, ADDRESS("carrel"));
   input_reset();
-  if (failed(cleanup_load(file))) finish(1);
+  signals_resume();
+  restore_capabilities(saved.capabilities);
+  cleanup_load(file);
   (void)sys_close(file);
   pass_descriptors(false);
-  restore_capabilities(saved.capabilities);
-  signals_open(agent.on_parent_death);
-  signals_select(mask);
-  (void)sys_prctl(PR_SET_DUMPABLE, saved.dumpable == 1);
   greet();
   /* Children that ended meanwhile: their signal is pending, or was merged with another. */
   signals_reap();

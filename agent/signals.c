@@ -31,8 +31,10 @@ struct trap {
   } from;
 };
 
+/* A ring: the handler may come while what it noted before is told. */
 static struct {
-  volatile uint32_t count;
+  volatile uint32_t noted;
+  uint32_t told;
   struct trap traps[AT_ONCE];
 } trapped;
 
@@ -57,21 +59,22 @@ static void wake(int signal) {
   if (agent.waking) (void)sys_timer_set(agent.timer, &every);
 }
 
-void signals_rest(void) {
-  if (agent.waking) (void)sys_timer_delete(agent.timer);
-}
-
 /* The kernel forces this one, blocked or not: without a handler it would end the process. What was trapped fails with ENOSYS. */
 static void trap(int signal, const struct trap *info, uint8_t *context) {
   static const int64_t result = -ENOSYS;
   (void)signal;
-  if (trapped.count < AT_ONCE) trapped.traps[trapped.count++] = *info;
+  if (trapped.noted - trapped.told < AT_ONCE) {
+    trapped.traps[trapped.noted % AT_ONCE] = *info;
+    trapped.noted++;
+  }
   if (info->code == SYS_SECCOMP_) memcpy(context + ARCH_CONTEXT_RESULT, &result, sizeof(result));
 }
 
 void signals_flush(void) {
-  for (uint32_t i = 0; i < trapped.count; i++) {
-    const struct trap *from = &trapped.traps[i];
+  /* What is noted meanwhile is for the next time: where sending is trapped itself, there would be no end. */
+  const uint32_t end = trapped.noted;
+  for (; trapped.told != end; trapped.told++) {
+    const struct trap *from = &trapped.traps[trapped.told % AT_ONCE];
     struct signalfd_siginfo info = {
       .ssi_signo = (uint32_t)from->signal, .ssi_errno = from->error, .ssi_code = from->code};
     if (from->code == SYS_SECCOMP_) {
@@ -85,13 +88,20 @@ void signals_flush(void) {
     }
     output_event(FRAME_CAUGHT, &info, sizeof(info), NULL, 0);
   }
-  trapped.count = 0;
 }
 
-void signals_block(void) {
-  uint64_t blocked = ~BIT(SIG_WAKE);
+/* A trapped call would end the process while its signal is blocked. */
+static void block(uint64_t blocked) {
   if ((agent.mask & BIT(SIG_SYS)) != 0) blocked &= ~BIT(SIG_SYS);
   (void)sys_sigprocmask(&blocked);
+}
+
+void signals_block(void) { block(~BIT(SIG_WAKE)); }
+
+/* The connection has ended, which is all that SIG_WAKE says: one that comes late must not interrupt a clean-up program. */
+void signals_rest(void) {
+  block(~0ULL);
+  if (agent.waking) (void)sys_timer_delete(agent.timer);
 }
 
 static void handle(uint32_t signal, void (*handler)(int), uint64_t flags) {
@@ -108,32 +118,46 @@ static void catch_traps(bool caught) {
   const struct signal_action standard = {.mask = 0};
   if (caught) {
     handle(SIG_SYS, (void (*)(int))(void (*)(void))trap, SIG_INFO_FLAG);
-  } else {
+  } else if ((agent.mask & BIT(SIG_SYS)) != 0) {
     (void)sys_sigaction(SIG_SYS, &standard);
   }
 }
 
 void signals_select(uint64_t mask) {
   uint64_t watched = mask | BIT(SIG_CHLD);
-  agent.mask = mask & ~BIT(SIG_WAKE);
   int64_t fd = sys_signalfd(agent.signals, &watched);
   if (agent.signals < 0 && !failed(fd)) agent.signals = (int32_t)fd;
   catch_traps((mask & BIT(SIG_SYS)) != 0);
+  agent.mask = mask & ~BIT(SIG_WAKE);
   signals_block();
 }
 
-/* The kernel forgets it when a process changes its ids or capabilities (prctl(2)). */
-void signals_rearm(void) { (void)sys_prctl(PR_SET_PDEATHSIG, agent.on_parent_death); }
+int32_t signals_on_parent_death(void) {
+  int32_t signal = 0;
+  return failed(sys_prctl(PR_GET_PDEATHSIG, ADDRESS(&signal))) ? agent.on_parent_death : signal;
+}
 
-void signals_open(uint32_t on_parent_death) {
+void signals_rearm(int32_t on_parent_death) { (void)sys_prctl(PR_SET_PDEATHSIG, NUMBER(on_parent_death)); }
+
+void signals_open(int32_t on_parent_death) {
   const struct signal_action standard = {.mask = 0};
   for (uint32_t signal = 1; signal <= SIG_LAST; signal++)
     (void)sys_sigaction(signal, &standard);
+  agent.mask = 0;
+  agent.waking = false;
+  agent.on_parent_death = on_parent_death;
+  signals_resume();
+}
+
+/* An exec has reset the handlers and ended the timer; setting an action again would drop a pending signal that is ignored by default. */
+void signals_resume(void) {
+  const bool waking = agent.waking;
+  agent.waking = false;
   /* No SA_RESTART: the point of the handler is that the call it interrupts returns. */
   handle(SIG_WAKE, wake, 0);
-  signals_select(0);
-  agent.on_parent_death = on_parent_death;
-  signals_rearm();
+  signals_select(agent.mask);
+  signals_rearm(agent.on_parent_death);
+  if (waking) wake(SIG_WAKE);
 }
 
 void signals_reap(void) {

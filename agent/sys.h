@@ -150,6 +150,10 @@ static inline int64_t sys_lseek(int32_t fd, uint64_t offset) {
   return sys6(__NR_lseek, NUMBER(fd), offset, 0, 0, 0, 0);
 }
 
+static inline int64_t sys_statx(int32_t at, const char *path, uint32_t flags, uint32_t wanted, void *found) {
+  return sys6(__NR_statx, NUMBER(at), ADDRESS(path), flags, wanted, ADDRESS(found), 0);
+}
+
 static inline int64_t sys_readlink(const char *path, void *bytes, uint64_t size) {
   return sys6(__NR_readlinkat, NUMBER(AT_FDCWD), ADDRESS(path), ADDRESS(bytes), size, 0, 0);
 }

@@ -22,6 +22,9 @@ export const ROW_RANGES: readonly RowRange[] = [
   { prefix: 'D-R', first: 1, last: 5 },
 ]
 
+/** Prefixes of which every row has to have a test, from the moment on that all of them had one. */
+export const FINISHED: readonly string[] = ['A', 'C', 'E', 'P', 'D-A']
+
 /** Ids of a range, `A01`, `A02` and so on. */
 export function idsOf(range: RowRange): readonly string[] {
   const count = range.last - range.first + 1

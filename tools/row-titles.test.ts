@@ -6,6 +6,7 @@ import { rowsOfTitle, titlesOf } from './row-titles.ts'
 test('rowsOfTitle() reads the rows at the start of a title only', () => {
   assert.deepEqual(rowsOfTitle('A31 kills the tree'), ['A31'])
   assert.deepEqual(rowsOfTitle('D-A01, X11: late answers'), ['D-A01', 'X11'])
+  assert.deepEqual(rowsOfTitle('D-A02, Channel: gives up'), ['D-A02'])
   for (const title of ['kills A31', 'A31kills', 'A3 x', 'ABC', 'SA31 x'])
     assert.deepEqual(rowsOfTitle(title), [], title)
 })

@@ -1,7 +1,7 @@
 import { scanSource } from './scan-source.ts'
 
 const ROW = String.raw`(?:D-)?[A-Z]\d\d`
-const LEADING_ROWS = new RegExp(String.raw`^(${ROW}(?:\s*,\s*${ROW})*)(?=[\s:])`)
+const LEADING_ROWS = new RegExp(String.raw`^(${ROW}(?:\s*,\s*${ROW})*)(?=[\s:,])`)
 
 /** Rows at the start of a test title: `A31 kills …` or `D-A01, X11: late answers …`. */
 export function rowsOfTitle(title: string): readonly string[] {

@@ -25,10 +25,10 @@ static uint64_t answers;
 static uint64_t below(uint64_t limit) { return kernel_random() % limit; }
 
 static uint64_t interesting(void) {
-  static const uint64_t values[] = {0,          1,          2,          3,          7,           8,
-                                    16,         21,         24,         80,         253,         254,
-                                    0x7fff,     0xffff,     0x7fffffff, 0x80000000, 0xffffffff,  0xfffffff0,
-                                    0xffffff01, 0xffffff02, 0xfffff0,   0xfffff1,   0x100000000, ~0ULL};
+  static const uint64_t values[] = {0,          1,          2,          3,          7,           8,          16,
+                                    21,         24,         80,         253,        254,         0x7fff,     0xffff,
+                                    0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0xffffff01,  0xffffff02, 0xffffff03,
+                                    0x40000027, 0xfffff0,   0xfffff1,   __NR_setns, 0x100000000, ~0ULL};
   return below(3) == 0 ? below(64) : values[below(sizeof(values) / sizeof(values[0]))];
 }
 

@@ -3,6 +3,7 @@
  * Depends on: the C library. Start reading at: sys6. */
 #include "kernel.h"
 
+#include <linux/stat.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,22 @@
 #include "../agent.h"
 
 enum { MAPS = 64, FD_BASE = 1000, FDS = 4096, PID = 42, CHILD = 77, ECHO = 1000, SIGINFO = 128 };
+/* Descriptors: of any file that is opened, of the state that an exec leaves, and one of another file than the agent's */
+enum { OPENED = 5, MEMORY = 6, FOREIGN = 9, MEMORY_BYTES = 1 << 20 };
 
 struct kernel kernel;
 
 static struct {
   jmp_buf end;
+  jmp_buf exec;
   int code;
+  struct {
+    uint8_t bytes[MEMORY_BYTES];
+    uint64_t size;
+    uint64_t at;
+    /* Bytes of the first write: registered programs stand behind them. */
+    uint64_t head;
+  } memory;
   struct {
     uint8_t *bytes;
     uint64_t size;
@@ -24,6 +35,7 @@ static struct {
   bool open[FDS];
   unsigned next_fd;
   int64_t now;
+  void (*handlers[SIG_LAST + 1])(int);
   /* Header of the frame that is being delivered, to know how many descriptors belong to it */
   uint8_t header[sizeof(struct wire_frame)];
   uint64_t header_bytes;
@@ -154,7 +166,77 @@ static int64_t poll_fds(struct pollfd *fds, uint64_t count) {
   return 1;
 }
 
+static int64_t read_memory(uint8_t *bytes, uint64_t size) {
+  uint64_t rest = state.memory.size - state.memory.at;
+  if (size > rest) size = rest;
+  memcpy(bytes, state.memory.bytes + state.memory.at, size);
+  state.memory.at += size;
+  return (int64_t)size;
+}
+
+static int64_t write_fd(int32_t fd, const uint8_t *bytes, uint64_t size) {
+  if (one_in(50)) return -ENOSPC;
+  if (fd != MEMORY) return (int64_t)size;
+  if (size > MEMORY_BYTES - state.memory.size) return -ENOSPC;
+  if (state.memory.size == 0) state.memory.head = size;
+  if (size > 1 && one_in(20)) size--;
+  memcpy(state.memory.bytes + state.memory.size, bytes, size);
+  state.memory.size += size;
+  return (int64_t)size;
+}
+
+static int64_t new_memory(void) {
+  if (one_in(10)) return -EMFILE;
+  state.memory.size = 0;
+  return MEMORY;
+}
+
+/* Whoever starts the agent may have written the programs in its state himself: a changed word, or an end too early. */
+static void forge(void) {
+  const uint64_t programs = state.memory.size - state.memory.head;
+  if (programs < sizeof(uint32_t) || !one_in(4)) return;
+  if (one_in(2)) {
+    state.memory.size -= kernel_random() % programs;
+  } else {
+    uint32_t value = one_in(2) ? ~0U : (uint32_t)kernel_random() % 1024;
+    uint64_t words = one_in(2) ? 3 : programs / sizeof(value);
+    memcpy(state.memory.bytes + state.memory.head + kernel_random() % words * sizeof(value), &value, sizeof(value));
+  }
+}
+
+static int64_t execute(void) {
+  if (one_in(3)) return -ENOENT;
+  state.memory.at = 0;
+  if (kernel.random != 0) forge();
+  longjmp(state.exec, 1);
+}
+
+static int64_t set_action(uint64_t signal, const struct signal_action *action) {
+  if (signal > SIG_LAST) return -EINVAL;
+  state.handlers[signal] = action->handler;
+  return 0;
+}
+
+/* A system call that seccomp(2) traps, or a signal while one is made: `info` and `context` as trap() reads them (signals.c) */
+static void interrupt(int signal) {
+  uint64_t info[SIGINFO / sizeof(uint64_t)];
+  uint8_t context[sizeof(int64_t)];
+  void (*handler)(int) = state.handlers[signal];
+  if (handler == NULL) return;
+  for (unsigned i = 0; i < SIGINFO / sizeof(info[0]); i++)
+    info[i] = kernel_random() % 2;
+  ((void (*)(int, const void *, void *))(void (*)(void))handler)(signal, info, context);
+}
+
+static int64_t identify(int32_t fd, struct statx *found) {
+  if (one_in(20)) return -ENOSYS;
+  memset(found, 0, sizeof(*found));
+  found->stx_ino = fd == FOREIGN ? 2 : agent.image.inode;
+  return 0;
+}
+
 static int64_t read_fd(int32_t fd, uint8_t *bytes, uint64_t size) {
+  if (fd == MEMORY) return read_memory(bytes, size);
   if (one_in(2) || kernel.random == 0) return fd == agent.signals ? -EAGAIN : 0;
   if (fd == agent.signals) {
     size = SIGINFO * (1 + kernel_random() % (size / SIGINFO > 0 ? size / SIGINFO : 1));
@@ -191,7 +273,7 @@ _Noreturn static void end(int code) {
 }
 
 int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
-  (void)d, (void)e, (void)f;
+  (void)d, (void)f;
   switch (number) {
     case __NR_mmap:
       return map(b);
@@ -222,16 +304,19 @@ int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
       memcpy((void *)(uintptr_t)c, "42", 2);
       return 2;
     case __NR_openat:
-      return one_in(3) ? -ENOENT : 5;
+      return one_in(3) ? -ENOENT : OPENED;
     case __NR_signalfd4:
       return 4;
+    case __NR_rt_sigaction:
+      return set_action(a, (void *)(uintptr_t)b);
     case __NR_write:
-      return one_in(10) ? -ENOSPC : (int64_t)c;
+      return write_fd((int32_t)a, (void *)(uintptr_t)b, c);
     case __NR_memfd_create:
-      return one_in(10) ? -EINVAL : 6;
-    /* What would follow is another image, which no vector is for. */
+      return new_memory();
+    case __NR_statx:
+      return identify((int32_t)a, (void *)(uintptr_t)e);
     case __NR_execveat:
-      return -EACCES;
+      return execute();
     case __NR_clock_gettime:
       state.now += 300000000;
       *(struct __kernel_timespec *)(uintptr_t)b = (struct __kernel_timespec){state.now / 1000000000, 0};
@@ -247,6 +332,8 @@ int64_t sys6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
 int64_t sys_any(uint32_t number, const uint64_t *a) {
   if (kernel.random == 0) return number == ECHO ? (int64_t)a[0] : -ENOSYS;
   if (number == __NR_exit_group && one_in(2)) end(0);
+  for (unsigned i = 0; one_in(20) && i < 16; i++)
+    interrupt(one_in(4) ? SIG_WAKE : SIG_SYS);
   /* What a kernel does to memory: only inside one mapping, where a program's pointers are good. */
   uint64_t address = a[kernel_random() % 6];
   int32_t value = (int32_t)kernel_random();
@@ -267,6 +354,23 @@ unsigned kernel_leaked(void) {
   return count;
 }
 
+/* All memory that the agent has mapped */
+static void drop_memory(void) {
+  input_reset();
+  for (unsigned i = 0; i < MAPS; i++) {
+    free(state.maps[i].bytes);
+    state.maps[i].bytes = NULL;
+  }
+}
+
+/* A fresh image has nothing but the file that the old one left. */
+static void begin(void) {
+  if (setjmp(state.exec) == 0) loop_run();
+  drop_memory();
+  memset(&agent, 0, sizeof(agent));
+  reexec_resume(MEMORY);
+}
+
 int kernel_connection(void) {
   memset(&agent, 0, sizeof(agent));
   memset(state.open, 0, sizeof(state.open));
@@ -275,14 +379,12 @@ int kernel_connection(void) {
   state.body_bytes = 0;
   state.pending_fds = 0;
   agent.socket = LIMIT_CONTROL;
-  agent.signals = 4;
+  agent.signals = -1;
   agent.options.signal = SIG_KILL;
+  agent.image.inode = 1;
+  signals_open(SIG_WAKE);
   input_reset();
-  if (setjmp(state.end) == 0) loop_run();
-  input_reset();
-  for (unsigned i = 0; i < MAPS; i++) {
-    free(state.maps[i].bytes);
-    state.maps[i].bytes = NULL;
-  }
+  if (setjmp(state.end) == 0) begin();
+  drop_memory();
   return state.code;
 }

@@ -1,12 +1,12 @@
 import { no } from './answer.ts'
 import type { Answer } from './facts.ts'
-import type { MountInfo } from './mount-info.ts'
+import type { MountEntry } from '../linux/mountinfo.ts'
 import type { HostSource } from './source.ts'
 
 /** What every cgroup probe reads from. */
 export interface CgroupContext {
   readonly source: HostSource
-  readonly mounts: readonly MountInfo[]
+  readonly mounts: readonly MountEntry[]
   readonly memberships: readonly Membership[]
   /** Whether this process is root in its user namespace, which decides between remedies */
   readonly root: boolean
@@ -36,7 +36,7 @@ export function parseMemberships(text: string): Membership[] {
  * Where a group can be seen below a mount: its path from the mount's root, or undefined when that part of the tree is not
  * mounted here (bind-mounted elsewhere, or outside this cgroup namespace: `/..`).
  */
-export function findPath(mount: MountInfo, path: string): string[] | undefined {
+export function findPath(mount: MountEntry, path: string): string[] | undefined {
   const root = mount.root === '/' ? '' : mount.root
   if (path !== root && !path.startsWith(`${root}/`)) return undefined
   const names = path.slice(root.length).split('/').filter(Boolean)

@@ -2,7 +2,7 @@ import { yes } from './answer.ts'
 import { findPath, writeAnswer } from './cgroup-context.ts'
 import type { CgroupContext } from './cgroup-context.ts'
 import type { Answer, Controller, ControllerFacts } from './facts.ts'
-import { visibleMounts } from './mount-info.ts'
+import { visibleMounts } from './visible-mounts.ts'
 
 /** Kernel names on v1 of the controllers that this package knows. */
 const V1_NAMES = {

@@ -2,7 +2,7 @@ import { no, yes } from './answer.ts'
 import { findPath, isInnerGroup, writeAnswer } from './cgroup-context.ts'
 import type { CgroupContext } from './cgroup-context.ts'
 import type { Answer, Controller, ControllerFacts } from './facts.ts'
-import { visibleMounts } from './mount-info.ts'
+import { visibleMounts } from './visible-mounts.ts'
 
 /** Controllers of v2 that this package knows; devices and freezer are no controllers there, cpu counts time by itself. */
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuset', 'io'] as const satisfies readonly Controller[]

@@ -2,7 +2,7 @@ import { parseMemberships } from './cgroup-context.ts'
 import { readCgroups } from './cgroups.ts'
 import type { HostFacts } from './facts.ts'
 import { readArch, readKernel, readMemfdExec, readSeccomp, readSecurityModules } from './kernel.ts'
-import { parseMountInfo } from './mount-info.ts'
+import { decodeMountinfo } from '../linux/mountinfo.ts'
 import { readNamespaces, readUserNamespaces } from './namespaces.ts'
 import { readProcMount, readProcPaths } from './proc.ts'
 import { readEtcEntries, readRootEntries } from './root-entries.ts'
@@ -22,7 +22,7 @@ export function readHostFacts(from: HostSource = machineSource): HostFacts {
   const arch = readArch(source)
   const kernel = readKernel(source)
   const status = readStatus(source)
-  const mounts = parseMountInfo(source.text('/proc/self/mountinfo') ?? '')
+  const mounts = decodeMountinfo(source.text('/proc/self/mountinfo') ?? '')
   const memberships = parseMemberships(source.text('/proc/self/cgroup') ?? '')
   const namespaces = readNamespaces(source)
   const { uid, gid, groups, capabilities } = status

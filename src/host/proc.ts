@@ -1,6 +1,6 @@
 import { no, yes } from './answer.ts'
 import type { Answer, HostFacts } from './facts.ts'
-import type { MountInfo } from './mount-info.ts'
+import type { MountEntry } from '../linux/mountinfo.ts'
 import type { HostSource } from './source.ts'
 
 /** Names below /proc that container engines hide because they tell about the host or its other users. */
@@ -27,7 +27,7 @@ const EMPTY_DIRECTORIES = ['/sys/fs/binfmt_misc', '/fs/nfsd', '/xen', '/openprom
  * Whether a user namespace may mount procfs: mount_too_revealing() in fs/namespace.c wants an instance that is whole, writable
  * and uncovered in the mount namespace the new one is copied from.
  */
-export function readProcMount(mounts: readonly MountInfo[]): Answer {
+export function readProcMount(mounts: readonly MountEntry[]): Answer {
   const instances = mounts.filter(({ type, root }) => type === 'proc' && root === '/')
   const covers = instances.map((instance) => ({ instance, cover: findCover(instance, mounts) }))
   if (covers.some(({ instance, cover }) => cover === undefined && !instance.options.includes('ro'))) return yes
@@ -40,7 +40,7 @@ export function readProcMount(mounts: readonly MountInfo[]): Answer {
   )
 }
 
-function findCover(instance: MountInfo, mounts: readonly MountInfo[]): string | undefined {
+function findCover(instance: MountEntry, mounts: readonly MountEntry[]): string | undefined {
   const children = mounts.filter((mount) => mount.parent === instance.id)
   return children
     .map((mount) => mount.mountPoint)

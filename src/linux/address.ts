@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { quote } from './c-string.ts'
-import { textIn } from './memory-fields.ts'
+import { textBytes, textIn } from './memory-fields.ts'
+import { describeValue } from './show-value.ts'
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_NL, SOCKADDR_UN } from './structs/sockets.ts'
 
 /** An address of a socket: a unix path or abstract name, IPv4 or IPv6 with a port, a netlink port; or its bytes. */
@@ -23,6 +24,7 @@ const INET6 = 10
  */
 export function encodeAddress(address: SocketAddress, where = 'address'): Uint8Array {
   if (address instanceof Uint8Array) return address
+  if (typeof address !== 'object' || address === null) throw noAddress(address, where)
   if ('path' in address) return unix(address.path, 0, where)
   if ('abstract' in address) return unix(address.abstract, 1, where)
   if ('netlink' in address) {
@@ -32,24 +34,45 @@ export function encodeAddress(address: SocketAddress, where = 'address'): Uint8A
       where,
     )
   }
+  if (typeof address.address !== 'string') throw noAddress(address, where)
+  const port = checkPort(address.port, `${where}.port`)
   const v4 = parseIpv4(address.address)
-  if (v4) return SOCKADDR_IN.pack({ sin_family: 'AF_INET', sin_port: address.port, sin_addr: v4 }, 'x64', where)
+  if (v4) return SOCKADDR_IN.pack({ sin_family: 'AF_INET', sin_port: port, sin_addr: v4 }, 'x64', where)
   const v6 = parseIpv6(address.address)
-  if (v6) return SOCKADDR_IN6.pack({ sin6_family: 'AF_INET6', sin6_port: address.port, sin6_addr: v6 }, 'x64', where)
+  if (v6) return SOCKADDR_IN6.pack({ sin6_family: 'AF_INET6', sin6_port: port, sin6_addr: v6 }, 'x64', where)
   throw new InvalidInputError(`${where}.address must be an IPv4 or IPv6 address, not ${quote(address.address)}`, {
     field: `${where}.address`,
   })
 }
 
+const noAddress = (address: unknown, where: string): InvalidInputError =>
+  new InvalidInputError(
+    `${where} must be an object with path, abstract, address and port, or netlink, not ${describeValue(address)}`,
+    { field: where },
+  )
+
+function checkPort(value: unknown, where: string): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 65536) return value
+  throw new InvalidInputError(`${where} must be a port from 0 to 65535, not ${describeValue(value)}`, { field: where })
+}
+
+/** A path of no bytes is no address at all, only its family: bind(2) then gives one (unix(7), "Autobind feature"). */
 function unix(name: string | Uint8Array, leading: 0 | 1, where: string): Uint8Array {
-  const bytes = typeof name === 'string' ? utf8.encode(name) : name
+  const bytes = leading ? abstractBytes(name, `${where}.abstract`) : textBytes(name, `${where}.path`)
   if (bytes.length + 1 > 108) {
     throw new InvalidInputError(`${where} must be at most 107 bytes: the kernel has room for no more`, { field: where })
   }
   const path = new Uint8Array(bytes.length + leading)
   path.set(bytes, leading)
   const packed = SOCKADDR_UN.pack({ sun_family: 'AF_UNIX', sun_path: path }, 'x64', where)
-  return packed.subarray(0, 2 + bytes.length + 1)
+  return packed.subarray(0, bytes.length + leading === 0 ? 2 : 2 + bytes.length + 1)
+}
+
+/** The name of an abstract address has a length of its own: any byte may be in it. */
+function abstractBytes(name: unknown, where: string): Uint8Array {
+  if (typeof name === 'string') return utf8.encode(name)
+  if (name instanceof Uint8Array) return name
+  throw new InvalidInputError(`${where} must be text or bytes, not ${describeValue(name)}`, { field: where })
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {

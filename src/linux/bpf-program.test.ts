@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InvalidInputError } from '../base/errors.ts'
-import { auditArch, BpfProgram, decodeBpf, disassembleBpf, encodeBpf } from './bpf-program.ts'
+import { decodeBpf, encodeBpf } from './bpf-instructions.ts'
+import { auditArch, BpfProgram, disassembleBpf } from './bpf-program.ts'
 import { SYSCALLS, type SyscallName } from './syscalls.ts'
 
 /** The first lines of the example of Documentation/userspace-api/seccomp_filter.rst, as cc lays them out on x86-64. */

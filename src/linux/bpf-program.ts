@@ -1,9 +1,12 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { type Arch, machineArch } from './arch.ts'
+import { BPF_MAX_BRANCH, BPF_MAXINSNS, BPF_OP, type BpfInstruction, encodeBpf } from './bpf-instructions.ts'
 import { flagSet, nameOf, type NameOf, valueOf } from './constant-set.ts'
 import { errnoName, errnoNumber } from './errno.ts'
 import { type Flags, flagsValue } from './flags.ts'
 import { didYouMean } from './nearest.ts'
+import { describeValue } from './show-value.ts'
+import { SECCOMP_DATA } from './structs/process.ts'
 import { SYSCALLS, type SyscallName, syscallName, syscallNumber } from './syscalls.ts'
 import { AUDIT_ARCH, SECCOMP_ACTIONS, type SeccompAction } from './tables/seccomp.ts'
 
@@ -50,29 +53,16 @@ export const BPF_CODE = flagSet('BpfCode', 'linux/bpf_common.h', {
 })
 export type BpfCode = NameOf<typeof BPF_CODE>
 
-/** One instruction of classic BPF, `struct sock_filter` of linux/filter.h. */
-export interface BpfInstruction {
-  readonly code: number
-  /** Instructions to skip when a conditional jump's test holds, 0 to 255 */
-  readonly jt: number
-  /** Instructions to skip when it does not */
-  readonly jf: number
-  /** 32-bit operand */
-  readonly k: number
-}
-
 /** What a filter answers: an action, with an errno or a tracer's number in its low 16 bits where the action takes one, or the word itself. */
 export type BpfAnswer = SeccompAction | readonly [action: SeccompAction, data: string | number] | number
 
 /** Where a jump goes: a label, or a number of instructions to skip. */
 export type BpfTarget = string | number
 
-/** Longest program that the kernel takes (BPF_MAXINSNS of linux/bpf_common.h). */
-const MOST = 4096
-
-/** Offsets in `struct seccomp_data` of linux/seccomp.h. */
-const NR = 0
-const ARCH = 4
+/** Offsets in what the kernel shows a filter */
+const NR = SECCOMP_DATA.offset('nr')
+const ARCH = SECCOMP_DATA.offset('arch')
+const ARGUMENTS = SECCOMP_DATA.offset('args')
 
 /** System calls of the x32 ABI have this bit; the architecture that a filter sees is x86-64's (asm/unistd.h). */
 const X32_BIT = 0x4000_0000
@@ -176,9 +166,9 @@ export class BpfProgram {
    */
   get instructions(): readonly BpfInstruction[] {
     const end = this.#lines.at(-1)
-    if (this.#lines.length > MOST || end === undefined || (end.code & CLASS) !== RET) {
+    if (this.#lines.length > BPF_MAXINSNS || end === undefined || (end.code & CLASS) !== RET) {
       throw new InvalidInputError(
-        `A BPF program of ${this.#lines.length} instructions is not taken: 1 to ${MOST} are wanted, the last of them a return`,
+        `A BPF program of ${this.#lines.length} instructions is not taken: 1 to ${BPF_MAXINSNS} are wanted, the last of them a return`,
         { field: 'instructions' },
       )
     }
@@ -197,8 +187,9 @@ export class BpfProgram {
   #resolve({ code, k, yes, no }: Line, at: number): BpfInstruction {
     if ((code & CLASS) !== JMP) return { code, jt: 0, jf: 0, k }
     // A jump without a test has its distance in the operand, 32 bits of it.
-    if (code === JA) return { code, jt: 0, jf: 0, k: typeof yes === 'string' ? this.#distance(yes, at, MOST) : k }
-    return { code, jt: this.#distance(yes, at, 255), jf: this.#distance(no, at, 255), k }
+    if (code === BPF_OP.JA)
+      return { code, jt: 0, jf: 0, k: typeof yes === 'string' ? this.#distance(yes, at, BPF_MAXINSNS) : k }
+    return { code, jt: this.#distance(yes, at, BPF_MAX_BRANCH), jf: this.#distance(no, at, BPF_MAX_BRANCH), k }
   }
 
   #distance(target: BpfTarget, at: number, most: number): number {
@@ -220,9 +211,6 @@ export class BpfProgram {
 const CLASS = 7
 const JMP = 5
 const RET = 6
-/** BPF_JMP|BPF_JA, and BPF_LD|BPF_W|BPF_ABS */
-const JA = 0x05
-const LOAD = 0x20
 
 function callNumber(name: string, arch: Arch): number | undefined {
   const number = syscallNumber(arch, name)
@@ -233,44 +221,16 @@ function callNumber(name: string, arch: Arch): number | undefined {
 
 function answerValue(answer: BpfAnswer, arch: Arch): number {
   if (typeof answer === 'number') return answer
+  if (typeof answer !== 'string' && !Array.isArray(answer)) {
+    throw new InvalidInputError(`answer must be an action, [action, data] or a number, not ${describeValue(answer)}`, {
+      field: 'answer',
+    })
+  }
   const [action, data] = typeof answer === 'string' ? [answer, 0] : answer
   const number = typeof data === 'string' ? errnoNumber(data) : data
   if (!Number.isInteger(number) || number < 0 || number > 0xffff)
     throw new InvalidInputError(`Data of ${action} is ${data}: 0 to 65535 is wanted`, { field: 'answer' })
   return valueOf(SECCOMP_ACTIONS, action, arch, 'answer') + number
-}
-
-const SIZE = 8
-
-/** Instructions as an array of `struct sock_filter`: 8 bytes each, little-endian as both architectures. */
-export function encodeBpf(instructions: readonly BpfInstruction[]): Uint8Array {
-  const bytes = new Uint8Array(instructions.length * SIZE)
-  const view = new DataView(bytes.buffer)
-  instructions.forEach(({ code, jt, jf, k }, index) => {
-    view.setUint16(index * SIZE, code, true)
-    view.setUint8(index * SIZE + 2, jt)
-    view.setUint8(index * SIZE + 3, jf)
-    view.setUint32(index * SIZE + 4, k, true)
-  })
-  return bytes
-}
-
-/** Undoes `encodeBpf`. @throws InvalidInputError when the length is no multiple of 8 */
-export function decodeBpf(bytes: Uint8Array): readonly BpfInstruction[] {
-  if (bytes.length % SIZE !== 0)
-    throw new InvalidInputError(
-      `A BPF program of ${bytes.length} bytes is cut short: 8 for each instruction are wanted`,
-      {
-        field: 'bytes',
-      },
-    )
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  return Array.from({ length: bytes.length / SIZE }, (_, index) => ({
-    code: view.getUint16(index * SIZE, true),
-    jt: view.getUint8(index * SIZE + 2),
-    jf: view.getUint8(index * SIZE + 3),
-    k: view.getUint32(index * SIZE + 4, true),
-  }))
 }
 
 /** Instructions in the notation of linux/filter.h, one a line, with what they mean to seccomp. */
@@ -279,7 +239,7 @@ export function disassembleBpf(instructions: readonly BpfInstruction[], arch: Ar
   return instructions
     .map((instruction, at) => {
       const { code, jt, jf, k } = instruction
-      if (code === LOAD) loaded = k
+      if (code === BPF_OP.LD_W_ABS) loaded = k
       const number = String(at).padStart(4)
       const operand = `0x${k.toString(16)}`
       const text =
@@ -293,11 +253,20 @@ export function disassembleBpf(instructions: readonly BpfInstruction[], arch: Ar
 }
 
 function meaningOf({ code, k }: BpfInstruction, loaded: number | undefined, arch: Arch): string | undefined {
-  if (code === LOAD) return k === NR ? 'nr' : k === ARCH ? 'arch' : undefined
-  if (code === RET) return printAnswer(k)
-  if ((code & CLASS) !== JMP || code === JA) return undefined
+  if (code === BPF_OP.LD_W_ABS) return wordName(k)
+  if (code === BPF_OP.RET_K) return printAnswer(k)
+  if ((code & CLASS) !== JMP || code === BPF_OP.JA) return undefined
   if (loaded === ARCH) return nameOf(AUDIT_ARCH, k)
   return loaded === NR ? syscallName(arch, k) : undefined
+}
+
+/** The 32-bit word at an offset of `struct seccomp_data`. */
+function wordName(offset: number): string | undefined {
+  if (offset >= SECCOMP_DATA.size()) return undefined
+  const { fields } = SECCOMP_DATA.layout()
+  const { name, at } = fields.findLast((field) => field.at <= offset) ?? { name: '', at: 0 }
+  const element = at === ARGUMENTS ? `[${(offset - at) >> 3}]` : ''
+  return `${name}${element}${(offset - at) % 8 === 0 ? '' : ' >> 32'}`
 }
 
 function printAnswer(value: number): string | undefined {

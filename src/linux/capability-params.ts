@@ -3,6 +3,8 @@ import type { EncodedOut, Param } from './call.ts'
 import { choiceValue, nameOf } from './constant-set.ts'
 import { Ref } from './ref.ts'
 import { checkInteger } from './scalar-fields.ts'
+import { wholeMask } from './set-params.ts'
+import { describeValue } from './show-value.ts'
 import { CAPABILITIES, type Capability } from './tables/capabilities.ts'
 
 /** _LINUX_CAPABILITY_VERSION_3: 64-bit sets. */
@@ -29,13 +31,24 @@ const SETS = ['effective', 'permitted', 'inheritable'] as const
 
 /**
  * The mask of capabilities by name or number.
- * @throws InvalidInputError for a name that is no capability
+ * @throws InvalidInputError for a name or number that is no capability
  */
 export function capabilityMask(set: CapabilitySet | undefined, where = 'capabilities'): bigint {
-  if (typeof set === 'bigint') return set
+  if (typeof set === 'bigint') return wholeMask(set, where)
+  if (set !== undefined && !Array.isArray(set)) {
+    throw new InvalidInputError(`${where} must be a list of capabilities or a mask, not ${describeValue(set)}`, {
+      field: where,
+    })
+  }
   let mask = 0n
-  for (const item of set ?? []) mask |= 1n << BigInt(choiceValue(CAPABILITIES, item, 'x64', where))
+  for (const item of set ?? []) mask |= 1n << bitOf(item, where)
   return mask
+}
+
+function bitOf(capability: unknown, where: string): bigint {
+  const number = choiceValue(CAPABILITIES, capability, 'x64', where)
+  if (number >= 0 && number < 64) return BigInt(number)
+  throw new InvalidInputError(`${where} must hold capabilities from 0 to 63, not ${number}`, { field: where })
 }
 
 /** The names in a mask; bits without a name as `cap N`. */

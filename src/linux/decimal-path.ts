@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../base/errors.ts'
-import type { AnyRef, Fd, Pid, Ref } from './ref.ts'
+import { type AnyRef, type Fd, type Pid, Ref } from './ref.ts'
 
 /** Text that ends in a number which is not known yet: the agent writes it in decimal just before the step runs. */
 export class DecimalPath {
@@ -7,6 +7,11 @@ export class DecimalPath {
   readonly number: AnyRef
 
   constructor(prefix: string, number: AnyRef) {
+    if (typeof prefix !== 'string' || !(number instanceof Ref)) {
+      throw new InvalidInputError('Path that ends in a number is text and a result of an earlier step', {
+        field: typeof prefix === 'string' ? 'number' : 'prefix',
+      })
+    }
     if (prefix.includes('\0')) throw new InvalidInputError('Path must not hold a NUL byte', { field: 'prefix' })
     this.prefix = prefix
     this.number = number

@@ -3,6 +3,7 @@ import type { EncodedOut, Param } from './call.ts'
 import type { Result } from './call.ts'
 import { combined } from './results.ts'
 import { pushShared } from './in-out-params.ts'
+import { bitsIn } from './set-params.ts'
 import { describeValue } from './show-value.ts'
 
 /** Which descriptors are ready: what select(2) gives. */
@@ -43,21 +44,13 @@ export const descriptorSet = (name: string): Param => ({
       return { at: 0, decode: () => [] }
     }
     const at = pushShared(to, bytes)
-    return { at, decode: ({ data }) => descriptorsIn(data.subarray(at, at + bytes.length)) }
+    return { at, decode: ({ data }) => bitsIn(data.subarray(at, at + bytes.length)) }
   },
   print(value) {
     const list = (value ?? []) as readonly number[]
     return list.length ? `[${list.join(' ')}]` : 'NULL'
   },
 })
-
-function descriptorsIn(bytes: Uint8Array): number[] {
-  const found: number[] = []
-  bytes.forEach((byte, i) => {
-    for (let bit = 0; bit < 8; bit++) if (byte & (1 << bit)) found.push(8 * i + bit)
-  })
-  return found
-}
 
 /**
  * The three sets of select(2) put together. The kernel leaves the bits above the table of open descriptors as they were (select(2),

@@ -1,5 +1,5 @@
 import type { Param } from './call.ts'
-import { rawParam } from './params.ts'
+import { pushRaw, rawParam } from './params.ts'
 
 /** The value of fsconfig(2): text for SET_STRING, a path for SET_PATH, bytes for SET_BINARY, null for flags and commands. */
 export const fsconfigValue: Param = {
@@ -7,5 +7,6 @@ export const fsconfigValue: Param = {
   name: 'value',
   type: 'PathArg | null',
   ref: 'never',
+  encode: (value, to, call) => pushRaw(value, to, `${call}.value`),
   print: (value) => (value === undefined || value === null ? 'NULL' : rawParam.print(value)),
 }

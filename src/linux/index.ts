@@ -6,14 +6,12 @@ export {
   BPF_CODE,
   type BpfAnswer,
   type BpfCode,
-  type BpfInstruction,
   BpfProgram,
   type BpfTarget,
   auditArch,
-  decodeBpf,
   disassembleBpf,
-  encodeBpf,
 } from './bpf-program.ts'
+export { type BpfInstruction, decodeBpf, encodeBpf } from './bpf-instructions.ts'
 export type { Arch } from './arch.ts'
 export { machineArch } from './arch.ts'
 export { decodeAddress, encodeAddress, type SocketAddress } from './address.ts'

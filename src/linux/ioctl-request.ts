@@ -2,6 +2,7 @@ import { InvalidInputError } from '../base/errors.ts'
 import type { Param } from './call.ts'
 import { type ConstantSet, nameOf } from './constant-set.ts'
 import { didYouMean } from './nearest.ts'
+import { describeValue } from './show-value.ts'
 import { IOCTL_BLOCK, IOCTL_NET, IOCTL_NS, IOCTL_SECCOMP, IOCTL_TTY, IOCTL_TUN } from './tables/ioctl.ts'
 
 /** The sets of ioctl(2) requests, by kind of device. */
@@ -9,7 +10,12 @@ const SETS: readonly ConstantSet[] = [IOCTL_TTY, IOCTL_NET, IOCTL_TUN, IOCTL_BLO
 
 function requestNumber(value: unknown, field: string): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value
-  const name = String(value)
+  if (typeof value !== 'string') {
+    throw new InvalidInputError(`${field} must be a name or a number of 32 bits, not ${describeValue(value)}`, {
+      field,
+    })
+  }
+  const name = value
   for (const set of SETS) {
     const number = Object.hasOwn(set.values, name) ? set.values[name] : undefined
     if (typeof number === 'number') return number

@@ -205,7 +205,7 @@ export const stringList = (name: string, show: 'whole' | 'count' = 'whole'): Par
   encode(value, to, call) {
     const where = `${call}.${name}`
     if (!Array.isArray(value)) throw new InvalidInputError(`${where} must be a list of strings`, { field: where })
-    pushStrings(value, to, where)
+    pushStrings(Array.from(value as unknown[]), to, where)
   },
   print: (value) => {
     const list = value as readonly (string | Uint8Array)[]

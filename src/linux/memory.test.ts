@@ -52,3 +52,29 @@ test('memory prints as its parts', () => {
     'ioctl(3, SIOCGIFINDEX, {"lo", 14 x 0, &{"x"}})',
   )
 })
+
+test('A72: memory is one thing for all steps of a program, relocated for each, and another in another program', () => {
+  const inner = memory([4])
+  const m = memory([inner, 'x'])
+  const [one, other] = [new PlainEncoder(), new PlainEncoder()]
+  const prctl = CALLS['prctl']!
+  one.call(prctl, ['PR_GET_NAME', m])
+  const size = one.data.length
+  one.call(prctl, ['PR_SET_NAME', m])
+  one.call(prctl, ['PR_SET_NAME', inner])
+  other.call(prctl, ['PR_GET_NAME', m])
+  assert.equal(one.data.length, size)
+  assert.deepEqual([one.words[1], other.words[1]?.kind], [one.words[6], 'data'])
+  assert.deepEqual([one.relocations.length, other.relocations.length], [2, 1])
+})
+
+test('memory() refuses what is no list of parts, and more than a frame holds', () => {
+  for (const parts of ['x', null, { length: 1 }, 5]) {
+    assert.throws(() => memory(parts as unknown as []), { name: 'InvalidInputError', field: 'memory' })
+  }
+  assert.throws(() => memory([1, -1]), { field: 'memory[1]' })
+  const holes: string[] = []
+  holes.length = 2
+  assert.throws(() => memory(holes), { field: 'memory[0]' })
+  assert.throws(() => memory([2 ** 23, 1]), { field: 'memory' })
+})

@@ -13,14 +13,30 @@ interface Placed {
   readonly at: number
 }
 
-/** Largest number of zero bytes of one part: what a frame can carry. */
+/** Where memory was placed in a program, and what it held then. */
+interface Home {
+  readonly at: number
+  readonly bytes: Uint8Array
+}
+
+/** Memory is one thing within one program, whichever steps and arguments point at it: a later step finds what an earlier one left. */
+const homes = new WeakMap<Encoder, Map<Memory, Home>>()
+
+function homesIn(to: Encoder): Map<Memory, Home> {
+  const known = homes.get(to) ?? new Map<Memory, Home>()
+  homes.set(to, known)
+  return known
+}
+
+/** Largest size: what a frame can carry. */
 const MOST = 8 * 1024 * 1024
 const POINTER = 8
 const utf8 = new TextEncoder()
 
 /**
  * Memory that an argument points at, for structs that have no type here. The kernel may write to it: `bytes` and `parts` are then
- * what it left, in the same shape. No address is ever among them: a pointer's bytes are zero.
+ * what it left, in the same shape. No address is ever among them: a pointer's bytes are zero. Steps of one program that name it share
+ * it; programs that run at the same time each have a copy, and the last answer stays: give each its own.
  */
 export class Memory {
   readonly #parts: readonly (Uint8Array | Memory)[]
@@ -28,8 +44,15 @@ export class Memory {
 
   /** @throws InvalidInputError naming the part */
   constructor(parts: readonly MemoryPart[]) {
-    this.#parts = parts.map(checkPart)
-    this.#bytes = new Uint8Array(this.#parts.reduce((sum, part) => sum + sizeOf(part), 0))
+    if (!Array.isArray(parts)) {
+      throw new InvalidInputError(`memory takes a list of parts, not ${describeValue(parts)}`, { field: 'memory' })
+    }
+    this.#parts = Array.from(parts as readonly MemoryPart[], checkPart)
+    const size = this.#parts.reduce((sum, part) => sum + sizeOf(part), 0)
+    if (size > MOST) {
+      throw new InvalidInputError(`memory has at most ${MOST} bytes, not ${size}`, { field: 'memory' })
+    }
+    this.#bytes = new Uint8Array(size)
     this.#each((part, at) => {
       if (part instanceof Uint8Array) this.#bytes.set(part, at)
     })
@@ -72,11 +95,21 @@ export class Memory {
   #place(to: Encoder, placed: Placed[]): number {
     const known = placed.find(({ memory }) => memory === this)
     if (known) return known.at
-    const at = to.share(this.#bytes)
+    const at = this.#homeIn(to)
     placed.push({ memory: this, at })
+    // Relocated again for each step: the one before may be skipped.
     this.#each((part, offset) => {
       if (part instanceof Memory) to.relocate(at + offset, { kind: 'data', value: part.#place(to, placed) }, POINTER)
     })
+    return at
+  }
+
+  #homeIn(to: Encoder): number {
+    const known = homesIn(to)
+    const home = known.get(this)
+    if (home?.bytes === this.#bytes) return home.at
+    const at = to.share(this.#bytes)
+    known.set(this, { at, bytes: this.#bytes })
     return at
   }
 

@@ -9,6 +9,8 @@ import { flagNames } from './flags.ts'
 import { Memory } from './memory.ts'
 import { type Fd, Ref } from './ref.ts'
 import { pushLength, pushShared } from './in-out-params.ts'
+import { checkInteger } from './scalar-fields.ts'
+import { describeValue } from './show-value.ts'
 import { IOVEC, MSGHDR } from './structs/sockets.ts'
 import { MSG, type MsgFlag } from './tables/sockets.ts'
 
@@ -123,10 +125,12 @@ function optionBytes(value: unknown, where: string): Uint8Array {
   if (typeof value === 'string') return utf8.encode(value)
   const bytes = new Uint8Array(4)
   if (value instanceof Ref) return bytes
-  if (typeof value !== 'number' || !Number.isInteger(value)) {
-    throw new InvalidInputError(`${where} must be a number, text or bytes`, { field: where })
+  if (typeof value !== 'number') {
+    throw new InvalidInputError(`${where} must be a number, text or bytes, not ${describeValue(value)}`, {
+      field: where,
+    })
   }
-  new DataView(bytes.buffer).setInt32(0, value, true)
+  new DataView(bytes.buffer).setInt32(0, Number(checkInteger(value, 4, where)), true)
   return bytes
 }
 
@@ -136,10 +140,7 @@ export const outMessage = (name = 'msg'): Param => ({
   type: 'OutMessage',
   encode(value, to, call) {
     const where = `${call}.${name}`
-    if (typeof value !== 'object' || value === null || !('data' in value)) {
-      throw new InvalidInputError(`${where} must be an object with data`, { field: where })
-    }
-    const message = value as OutMessage
+    const message = checkMessage(value, where)
     const data = typeof message.data === 'string' ? utf8.encode(message.data) : message.data
     const at = MSGHDR.encode(
       {
@@ -155,6 +156,28 @@ export const outMessage = (name = 'msg'): Param => ({
   },
   print: (value) => printMessage(value as OutMessage),
 })
+
+/** @throws InvalidInputError */
+function checkMessage(value: unknown, where: string): OutMessage {
+  if (typeof value !== 'object' || value === null || !('data' in value)) {
+    throw new InvalidInputError(`${where} must be an object with data`, { field: where })
+  }
+  const { data, rights, control } = value as Record<keyof OutMessage, unknown>
+  const refuse = (key: string, rule: string): never => {
+    throw new InvalidInputError(`${where}.${key} must be ${rule}`, { field: `${where}.${key}` })
+  }
+  const isBytes = (part: unknown): boolean => part instanceof Uint8Array
+  if (typeof data !== 'string' && !isBytes(data)) refuse('data', 'text or bytes')
+  if (control !== undefined && !isBytes(control)) refuse('control', 'bytes, as encodeControl makes them')
+  if (rights === undefined) return value as OutMessage
+  if (control !== undefined) refuse('rights', 'left out where control is given: put encodeRights into it')
+  if (!Array.isArray(rights)) return refuse('rights', 'a list of descriptors')
+  Array.from(rights as unknown[]).forEach((fd, i) => {
+    const isFd = fd instanceof Ref || (typeof fd === 'number' && Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31)
+    if (!isFd) refuse(`rights[${i}]`, `a descriptor, not ${describeValue(fd)}`)
+  })
+  return value as OutMessage
+}
 
 function attachRights(header: number, rights: readonly (number | Ref<Fd>)[], to: Encoder): void {
   const block = encodeRights(rights.map((fd) => (fd instanceof Ref ? -1 : fd)))

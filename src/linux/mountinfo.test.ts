@@ -5,11 +5,12 @@ import { decodeMountinfo, mountOptionsIn, mountOptionsOf } from './mountinfo.ts'
 
 const TEXT = `36 35 98:0 /mnt1 /a\\040b rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue
 37 36 0:41 / /t ro,nosuid - tmpfs opt\\040ions rw,size=64k
+38 35 0:6 / /y rw - tmpfs
 broken
 `
 
 test('decodeMountinfo() reads lines with any number of optional fields, and octal escapes', () => {
-  const [first, second, ...rest] = decodeMountinfo(TEXT)
+  const [first, second, third, ...rest] = decodeMountinfo(TEXT)
   assert.deepEqual(first, {
     id: 36,
     parent: 35,
@@ -24,6 +25,7 @@ test('decodeMountinfo() reads lines with any number of optional fields, and octa
     superOptions: ['rw', 'errors=continue'],
   })
   assert.deepEqual([second?.propagation, second?.source], [[], 'opt ions'])
+  assert.deepEqual([third?.type, third?.source, third?.superOptions], ['tmpfs', '', []])
   assert.deepEqual(rest, [])
 })
 
@@ -34,7 +36,7 @@ test('A61: mountOptionsIn() finds a mount by its id', () => {
     mount: ['ro', 'nosuid'],
     superblock: ['rw', 'size=64k'],
   })
-  assert.equal(mountOptionsIn(TEXT, 38), undefined)
+  assert.equal(mountOptionsIn(TEXT, 39), undefined)
 })
 
 test('A61: mountOptionsOf() says the same words as mountinfo', () => {

@@ -41,7 +41,7 @@ function entryOf(line: string): MountEntry | undefined {
     propagation: propagation.filter((field) => field !== ''),
     type,
     source: unescaped(source ?? ''),
-    superOptions: (superOptions ?? '').split(',').map(unescaped),
+    superOptions: superOptions ? superOptions.split(',').map(unescaped) : [],
   }
 }
 

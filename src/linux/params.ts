@@ -16,14 +16,35 @@ import { PRCTL_VALUES } from './tables/prctl.ts'
 import { SECCOMP_MODES } from './tables/seccomp.ts'
 import { SIGNALS } from './tables/signals.ts'
 
-/** Pushes a number, or the word of a result. */
-export function pushNumber(value: unknown, to: Encoder, where: string, low = -(2 ** 31), high = 2 ** 32 - 1): void {
-  if (value instanceof Ref) return to.push(to.wordOf(value))
+/** What fits into 64 bits, signed or not; no float is next to 2^64. */
+const LOWEST = -(2n ** 63n)
+const HIGHEST = 2n ** 64n - 1n
+
+/** Refuses what is no integer within the limits. */
+function assertWithin(
+  value: unknown,
+  where: string,
+  low: number | bigint,
+  high: number | bigint,
+): asserts value is number | bigint {
   const isNumber = typeof value === 'number' && Number.isInteger(value)
-  if ((isNumber || typeof value === 'bigint') && value >= low && value <= high) return to.pushNumber(value)
+  if ((isNumber || typeof value === 'bigint') && value >= low && value <= high) return
   throw new InvalidInputError(`${where} must be an integer from ${low} to ${high}, not ${describeValue(value)}`, {
     field: where,
   })
+}
+
+/** Pushes a number of at most 64 bits, or the word of a result. */
+export function pushNumber(
+  value: unknown,
+  to: Encoder,
+  where: string,
+  low: number | bigint = LOWEST,
+  high: number | bigint = HIGHEST,
+): void {
+  if (value instanceof Ref) return to.push(to.wordOf(value))
+  assertWithin(value, where, low, high)
+  to.pushNumber(value)
 }
 
 interface NumberShape {
@@ -77,7 +98,7 @@ export const u64 = (name: string): Param => ({
   name,
   type: 'number | bigint',
   ref: 'number',
-  encode: (value, to, call) => pushNumber(value, to, `${call}.${name}`, -(2 ** 63), 2 ** 64),
+  encode: (value, to, call) => pushNumber(value, to, `${call}.${name}`),
   print: printNumber,
 })
 
@@ -198,7 +219,10 @@ export const choice = (set: ConstantSet, name: string): Param => ({
   name,
   type: `${set.name} | number`,
   encode(value, to, call) {
-    to.pushNumber(choiceValue(set, value, to.arch, `${call}.${name}`))
+    const where = `${call}.${name}`
+    const number = choiceValue(set, value, to.arch, where)
+    assertWithin(number, where, -(2 ** 31), 2 ** 32 - 1)
+    to.pushNumber(number)
   },
   print: (value, arch) => printChoice(set, value, arch),
 })
@@ -215,7 +239,7 @@ export function pushRaw(value: unknown, to: Encoder, where: string): EncodedOut 
   if (typeof value === 'string' || value instanceof DecimalPath) return pushPath(value, to, where)
   if (value instanceof Uint8Array) return to.push({ kind: 'data', value: to.place(value) })
   if (value instanceof Memory) return value.encode(to)
-  pushNumber(value, to, where, -(2 ** 63), 2 ** 64)
+  pushNumber(value, to, where)
 }
 
 /** An argument without a signature as a listing shows it. */

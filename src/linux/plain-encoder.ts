@@ -41,7 +41,7 @@ export class PlainEncoder implements Encoder {
 
   place(bytes: Uint8Array): number {
     const at = this.#data.length
-    this.#data.push(...bytes)
+    for (const byte of bytes) this.#data.push(byte)
     while (this.#data.length % 8) this.#data.push(0)
     return at
   }

@@ -2,7 +2,7 @@ import { InvalidInputError } from '../base/errors.ts'
 import type { EncodedOut, Param, Result } from './call.ts'
 import { maskOf } from './set-params.ts'
 import { combined } from './results.ts'
-import { octal } from './scalar-fields.ts'
+import { checkInteger, octal } from './scalar-fields.ts'
 import { describeValue, printNumber } from './show-value.ts'
 import { RLIMIT, TIMESPEC } from './structs/process.ts'
 import { printSignalMask } from './signal.ts'
@@ -33,14 +33,21 @@ export const limitPair = (name = 'rlim'): Param => ({
         field: where,
       })
     }
-    const limit = { rlim_cur: value.cur, rlim_max: value.max }
-    to.push({ kind: 'data', value: RLIMIT.encode(limit, to, where) })
+    const [rlim_cur, rlim_max] = [limitOf(value.cur, `${where}.cur`), limitOf(value.max, `${where}.max`)]
+    to.push({ kind: 'data', value: RLIMIT.encode({ rlim_cur, rlim_max }, to, where) })
   },
   print(value, arch) {
     const { cur, max } = value as LimitPairInput
     return RLIMIT.print({ rlim_cur: unsigned(cur), rlim_max: unsigned(max) }, arch)
   },
 })
+
+/** -1 is RLIM_INFINITY, all bits of it. @throws InvalidInputError */
+function limitOf(value: unknown, where: string): number | bigint {
+  const limit = checkInteger(value, 8, where)
+  if (limit >= -1) return limit
+  throw new InvalidInputError(`${where} must be a number from 0 on, or -1 for no limit, not ${limit}`, { field: where })
+}
 
 const unsigned = (limit: number | bigint): bigint => BigInt.asUintN(64, BigInt(limit))
 
@@ -93,7 +100,7 @@ export const milliseconds = (name = 'timeout'): Param => ({
   type: 'number | null',
   encode(value, to, call) {
     if (value === null || (typeof value === 'number' && value < 0)) return to.pushNumber(0)
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
+    if (typeof value !== 'number' || !(value <= Number.MAX_SAFE_INTEGER)) {
       throw new InvalidInputError(`${call}.${name} must be milliseconds or null, not ${describeValue(value)}`, {
         field: `${call}.${name}`,
       })
@@ -105,8 +112,9 @@ export const milliseconds = (name = 'timeout'): Param => ({
 })
 
 function timespecOf(ms: number): { tv_sec: number; tv_nsec: number } {
-  const ns = Math.round(ms * 1e6)
-  return { tv_sec: Math.floor(ns / 1e9), tv_nsec: ns % 1e9 }
+  const seconds = Math.floor(ms / 1e3)
+  const ns = Math.round((ms - seconds * 1e3) * 1e6)
+  return ns < 1e9 ? { tv_sec: seconds, tv_nsec: ns } : { tv_sec: seconds + 1, tv_nsec: 0 }
 }
 
 /** The address of a signal mask's address and size, as pselect6(2) wants it: one word; null leaves the mask as it is. */
@@ -116,7 +124,7 @@ export const signalMaskPair = (name = 'sigmask'): Param => ({
   encode(value, to, call) {
     if (value === null) return to.pushNumber(0)
     const bytes = new Uint8Array(8)
-    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, maskOf(value, `${call}.${name}`)), true)
+    new DataView(bytes.buffer).setBigUint64(0, maskOf(value, `${call}.${name}`), true)
     const mask = to.place(bytes)
     const pair = to.place(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0))
     to.relocate(pair, { kind: 'data', value: mask }, 8)
@@ -156,14 +164,17 @@ export const queuedInfo = (name = 'info'): Param => ({
 })
 
 function checkQueued(value: unknown, where: string): QueuedSignal {
-  const given = value as QueuedSignal | null
-  const isNumber = (n: unknown): boolean => typeof n === 'bigint' || Number.isInteger(n)
-  if (typeof given === 'object' && given !== null && [given.value, given.pid ?? 0, given.uid ?? 0].every(isNumber)) {
-    return given
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidInputError(`${where} must be an object with a value, and pid and uid of the sender`, {
+      field: where,
+    })
   }
-  throw new InvalidInputError(`${where} must be an object with a value, and pid and uid of the sender`, {
-    field: where,
-  })
+  const { value: sent, pid = 0, uid = 0 } = value as Partial<QueuedSignal>
+  return {
+    value: checkInteger(sent, 8, `${where}.value`),
+    pid: Number(checkInteger(pid, 4, `${where}.pid`)),
+    uid: Number(checkInteger(uid, 4, `${where}.uid`)),
+  }
 }
 
 /** Largest file handle of name_to_handle_at(2) */
@@ -206,10 +217,7 @@ export const fileHandle: Param = {
   name: 'handle',
   type: 'KernelFileHandle',
   encode(value, to, call) {
-    const given = value as KernelFileHandle | null
-    if (typeof given !== 'object' || given === null || !(given.handle instanceof Uint8Array)) {
-      throw new InvalidInputError(`${call}.handle must be what name_to_handle_at gave`, { field: `${call}.handle` })
-    }
+    const given = checkHandle(value, `${call}.handle`)
     const bytes = new Uint8Array(HANDLE_HEAD + given.handle.length)
     const view = new DataView(bytes.buffer)
     view.setUint32(0, given.handle.length, true)
@@ -219,4 +227,18 @@ export const fileHandle: Param = {
   },
   print: (value) =>
     `{handle_bytes=${(value as KernelFileHandle).handle.length}, handle_type=${(value as KernelFileHandle).type}}`,
+}
+
+function checkHandle(value: unknown, where: string): KernelFileHandle {
+  const given = value as KernelFileHandle | null
+  if (typeof given !== 'object' || given === null || !(given.handle instanceof Uint8Array)) {
+    throw new InvalidInputError(`${where} must be what name_to_handle_at gave`, { field: where })
+  }
+  const { type, handle } = given
+  if (handle.length > MAX_HANDLE_SZ) {
+    throw new InvalidInputError(`${where}.handle must be at most ${MAX_HANDLE_SZ} bytes, not ${handle.length}`, {
+      field: `${where}.handle`,
+    })
+  }
+  return { type: Number(checkInteger(type, 4, `${where}.type`)), handle }
 }

@@ -26,7 +26,7 @@ export const idList = (name = 'list'): Param => ({
     if (!Array.isArray(value)) throw new InvalidInputError(`${where} must be a list of ids`, { field: where })
     const block = new Uint8Array(4 * value.length)
     const view = new DataView(block.buffer)
-    value.forEach((item: unknown, i) => {
+    Array.from(value as unknown[]).forEach((item, i) => {
       if (typeof item !== 'number' || !Number.isInteger(item) || item < 0 || item >= 2 ** 32) {
         throw new InvalidInputError(`${where}[${i}] must be an id from 0 to 4294967295`, { field: `${where}[${i}]` })
       }
@@ -74,11 +74,12 @@ export const cpuSet = (name = 'cpus'): Param => ({
 
 function cpuMask(value: unknown, where: string): Uint8Array {
   const isCpu = (n: unknown): n is number => typeof n === 'number' && Number.isInteger(n) && n >= 0 && n < 8192
-  if (!Array.isArray(value) || !value.every(isCpu)) {
+  if (!Array.isArray(value) || !Array.from(value as unknown[]).every(isCpu)) {
     throw new InvalidInputError(`${where} must be a list of processor numbers`, { field: where })
   }
-  const mask = new Uint8Array(8 * (Math.floor(Math.max(0, ...value) / 64) + 1))
-  for (const cpu of value) mask[cpu >> 3] = mask[cpu >> 3]! | (1 << (cpu & 7))
+  const last = (value as readonly number[]).reduce((most, cpu) => Math.max(most, cpu), 0)
+  const mask = new Uint8Array(8 * (Math.floor(last / 64) + 1))
+  for (const cpu of value as readonly number[]) mask[cpu >> 3] = mask[cpu >> 3]! | (1 << (cpu & 7))
   return mask
 }
 
@@ -90,12 +91,13 @@ export const outCpuSet: Param = {
   encode(_value, to): EncodedOut {
     to.pushNumber(1024)
     const at = reserve(to, 1024)
-    return { at, decode: ({ result, reply }) => bitsIn(reply.subarray(at, at + Number(result))) }
+    return { at, decode: ({ result, reply }) => bitsIn(reply.subarray(at, at + Math.min(1024, Number(result)))) }
   },
   print: () => `1024, ${UNKNOWN}`,
 }
 
-function bitsIn(mask: Uint8Array): number[] {
+/** The numbers of the bits that are set: processors of a cpu_set_t, descriptors of an fd_set. */
+export function bitsIn(mask: Uint8Array): number[] {
   const found: number[] = []
   mask.forEach((byte, i) => {
     for (let bit = 0; bit < 8; bit++) if (byte & (1 << bit)) found.push(8 * i + bit)
@@ -103,10 +105,16 @@ function bitsIn(mask: Uint8Array): number[] {
   return found
 }
 
+/** A mask of 64 bits, as a number without a sign; -1n is all of them. @throws InvalidInputError for one that has more */
+export function wholeMask(mask: bigint, where: string): bigint {
+  if (mask >= -(1n << 63n) && mask < 1n << 64n) return BigInt.asUintN(64, mask)
+  throw new InvalidInputError(`${where} has a bit beyond the 64 of a mask`, { field: where })
+}
+
 /** The mask of a list of signals, or the mask itself. @throws InvalidInputError */
 export function maskOf(value: unknown, where: string): bigint {
-  if (typeof value === 'bigint') return value
-  if (Array.isArray(value)) return signalMask(value as readonly (Signal | number)[])
+  if (typeof value === 'bigint') return wholeMask(value, where)
+  if (Array.isArray(value)) return signalMask(Array.from(value as readonly (Signal | number)[]), where)
   throw new InvalidInputError(`${where} must be a list of signals or a mask`, { field: where })
 }
 
@@ -116,7 +124,7 @@ export const signalSet = (name = 'set'): Param => ({
   type: 'readonly (Signal | number)[] | bigint',
   encode(value, to, call) {
     const block = new Uint8Array(8)
-    new DataView(block.buffer).setBigUint64(0, BigInt.asUintN(64, maskOf(value, `${call}.${name}`)), true)
+    new DataView(block.buffer).setBigUint64(0, maskOf(value, `${call}.${name}`), true)
     pushData(to, block)
   },
   print: (value) => printSignalMask(maskOf(value, name)),

@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../base/errors.ts'
 import { choiceValue, nameOf } from './constant-set.ts'
 import { SIGNALS, type Signal } from './tables/signals.ts'
 
@@ -15,9 +16,21 @@ export const signalName = (signal: number): string => NAMES[signal] ?? `signal $
 export const signalNumber = (signal: Signal | number | (string & {})): number =>
   Number(choiceValue(SIGNALS, signal, 'x64', 'signal'))
 
-/** A mask of the kernel's sigset_t (bit n-1 is signal n) from names and numbers. */
-export const signalMask = (signals: readonly (Signal | number)[]): bigint =>
-  signals.reduce((mask: bigint, signal) => mask | (1n << BigInt(signalNumber(signal) - 1)), 0n)
+/**
+ * A mask of the kernel's sigset_t (bit n-1 is signal n) from names and numbers.
+ * @throws InvalidInputError for what is no signal from 1 to 64
+ */
+export const signalMask = (signals: readonly (Signal | number)[], field = 'signals'): bigint =>
+  signals.reduce((mask: bigint, signal, i) => mask | (1n << BigInt(maskedSignal(signal, `${field}[${i}]`) - 1)), 0n)
+
+function maskedSignal(signal: unknown, field: string): number {
+  const number = Number(choiceValue(SIGNALS, signal, 'x64', field))
+  if (number >= 1 && number <= LAST) return number
+  throw new InvalidInputError(`${field} must be a signal from 1 to ${LAST}, not ${number}`, { field })
+}
+
+/** Signals of a sigset_t, its last bit */
+const LAST = 64
 
 /** The signals in a mask, as strace prints them: `[HUP CHLD]`, or `~[…]` when most are set. */
 export function printSignalMask(mask: bigint): string {

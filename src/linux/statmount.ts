@@ -24,7 +24,7 @@ export type Statmount = Omit<StatmountHeaderDecoded, (typeof STRINGS)[number]> &
 export function decodeStatmount(bytes: Uint8Array, arch: Arch = 'x64'): Statmount {
   const size = STATMOUNT_STRUCT.size(arch)
   const decoded = STATMOUNT_STRUCT.decode(bytes, 0, arch)
-  const mask = decoded['mask'] as readonly unknown[]
+  const mask = (decoded['mask'] ?? []) as readonly unknown[]
   for (const name of STRINGS) {
     const offset = Number(decoded[name] ?? 0)
     if (mask.includes(PRESENT[name])) decoded[name] = textIn(bytes.subarray(size + offset))

@@ -1,18 +1,19 @@
-import { closeSync } from 'node:fs'
-import { AgentError, InvalidInputError, StateError } from '../base/errors.ts'
-import type { CallOptions } from '../linux/call-options.ts'
+import { AgentError, StateError } from '../base/errors.ts'
+import { type CallOptions, LIMIT_OPTIONS } from '../linux/call-options.ts'
 import type { Flags } from '../linux/flags.ts'
 import type { Pid, Ref } from '../linux/ref.ts'
-import { signalNumber } from '../linux/signal.ts'
 import type { CloneFlag } from '../linux/tables/clone.ts'
 import { type Program, program } from '../program/builder.ts'
 import type { ProgramResult } from '../program/result.ts'
 import { cloneStep } from '../program/special.ts'
 import { FRAMES } from '../protocol/wire.ts'
 import type { AgentOption } from './tree/agent-options.ts'
+import { checkOptions } from './check-options.ts'
 import { Caller, type CallerOrigin, type RunOptions } from './caller.ts'
+import { childRecords, type ChildOption, type ChildRecord, setChild } from './tree/child-records.ts'
 import { closeMember, detachMember, endChild, exitMember, hasChildren } from './tree/ending.ts'
-import { executeProgram, type ExecOptions, type PipedExecOptions } from './exec.ts'
+import { Environment } from './calls/environment.ts'
+import { checkExecOptions, executeProgram, type ExecOptions, type PipedExecOptions } from './exec.ts'
 import type { Exit } from './tree/exit.ts'
 import { type CallFilter, filterPayload } from './tree/filter.ts'
 import { checkHello } from './connection/frames.ts'
@@ -22,28 +23,15 @@ import type { PipedProcess, Process, ProcessStreams } from './process.ts'
 import { reexecMember } from './tree/reexec.ts'
 import { type AgentRights, Rights } from './tree/rights.ts'
 import type { SignalAction, SignalArg } from './tree/signal-actions.ts'
-import { launchAgent, type StartOptions } from './connection/start.ts'
+import { launchAgent, START_OPTIONS, type StartOptions } from './connection/start.ts'
 import { ownVersion, type Version } from './version.ts'
-import { waitFor } from './connection/waiting.ts'
+
+const FORK_OPTIONS = [...LIMIT_OPTIONS, 'linked']
 
 /** How a child is made. */
 export interface ForkOptions extends CallOptions {
   /** As `link()`, from the child's first moment on */
   readonly linked?: AbortController
-}
-
-/** What is known of a child that has not ended. */
-export interface ChildRecord {
-  /** Its pid as its parent sees it */
-  readonly pid: number
-  /** Its pid as this process sees it */
-  readonly hostPid: number | undefined
-  /** Whether it is a program by now */
-  readonly execed: boolean
-  /** What it gets when the connection to its parent ends: a signal, 0 for nothing */
-  readonly signaloneof: number
-  /** Bytes that are still read of its output, once it is a program; -1: all */
-  readonly flowcontrol: number
 }
 
 /**
@@ -68,12 +56,13 @@ export class Agent extends Caller implements AsyncDisposable {
    *   SyscallError when the command or the agent cannot be executed, TimeoutError
    */
   static async start(options: StartOptions & ForkOptions = {}): Promise<Agent> {
+    checkOptions(options, START_OPTIONS, 'Agent.start()')
     const launched = launchAgent(options)
     const member = Member.root(launched)
     const agent = new Agent(member, { env: options.env })
     try {
       checkHello((await member.channel.hello(options)).payload)
-      await launched.command?.connect(agent)
+      await launched.command?.connect(member)
       if (options.linked) agent.link(options.linked)
       return agent
     } catch (error) {
@@ -121,9 +110,18 @@ export class Agent extends Caller implements AsyncDisposable {
     return this.#member.state === 'spent'
   }
 
-  /** How it ended; resolves when it has, and does not keep the event loop alive until then */
+  /**
+   * How it ended; resolves when it has. Who asks for it waits: it keeps the event loop alive until then, unless the process was
+   * detached (`watch()` waits for that too). Never resolves after a process above it was let go, detached for instance.
+   */
   get exited(): Promise<Exit> {
+    this.#member.end.hold()
     return this.#member.known().exited
+  }
+
+  /** Calls a function when it has ended; the event loop is not kept alive for that. */
+  onExit(listener: (exit: Exit) => void): void {
+    void this.#member.known().exited.then(listener)
   }
 
   protected override get over(): boolean {
@@ -133,38 +131,38 @@ export class Agent extends Caller implements AsyncDisposable {
   /** Makes a child in new namespaces (clone3(2)); it is again an agent, with a socket of its own. @throws SyscallError EAGAIN at a limit */
   override async clone(flags: Flags<CloneFlag>, options: ForkOptions = {}): Promise<Agent> {
     const p = program()
+    checkOptions(options, FORK_OPTIONS, 'fork()')
     const { pid, pidfd } = cloneStep(p, { flags, control: p.attached(0) })
     p.send(pidfd)
     const birth = this.conceive()
     try {
-      const made = await this.#member.run(p, { ...options, descriptors: [birth.socket] })
-      const child = birth.born(made, pid)
-      if (options.linked) child.link(options.linked)
-      return child
+      birth.born(await this.#member.run(p, { ...options, descriptors: [birth.socket] }), pid)
     } catch (error) {
       birth.fail(error)
       throw error
     }
+    if (options.linked) birth.agent.link(options.linked)
+    return birth.agent
   }
 
   /**
    * A child that a program of the caller's is going to make, one with a clone step that sends the pidfd first. Until it is born,
-   * orders to it wait in its socket.
+   * orders to it wait in its socket. It counts as a child from now on: `born` or `fail` must follow, once.
    */
   conceive(): Birth {
     const member = this.#use('fork')
-    const { child, socket } = member.conceive()
+    const { child, socket, settle } = member.conceive()
     const agent = new Agent(child, { parent: this })
     return {
       agent,
       socket,
       born: (result, pid) => {
-        closeSync(socket)
+        settle()
         member.adopt(result, pid, child)
         return agent
       },
       fail: (error) => {
-        closeSync(socket)
+        settle()
         child.fail(error instanceof AgentError ? error : new AgentError('Process was not made', { cause: error }))
       },
       stillborn: (result, pid) => member.stillborn(result, pid),
@@ -173,7 +171,7 @@ export class Agent extends Caller implements AsyncDisposable {
 
   override async attempt(p: Program, options?: RunOptions): Promise<ProgramResult> {
     const member = this.#use()
-    this.#rights?.assertProgram(p)
+    this.#rights?.assertSteps(p.steps)
     return member.attempt(p, options)
   }
 
@@ -217,30 +215,49 @@ export class Agent extends Caller implements AsyncDisposable {
   override async exec(path: string, argv: readonly string[] = [path], options: ExecOptions = {}): Promise<Process> {
     const member = this.#use('exec')
     member.assertReady()
+    checkExecOptions(options)
     if (options.children === 'close') {
+      this.#use('manage')
       await Promise.all(member.children.list().map(({ child, member: below }) => endChild(child, below)))
     }
-    if (member.children.size > 0) throw hasChildren(member)
+    if (member.offspring > 0) throw hasChildren(member)
     const flowcontrol = member.options.get('flowcontrol')
     const credit = flowcontrol < 0 || options.stdio === 'pty' ? {} : { credit: flowcontrol }
     // What an exec takes beside it, a terminal for instance, is part of the right to it.
     const agent = this.#rights ? new Agent(member, { same: this }) : this
-    const process = await executeProgram({ agent, path, argv, options: { ...credit, ...options } })
+    const process = await executeProgram({ agent, path, argv, options: { ...credit, ...this.#bounded(options) } })
     if (options.lifetime === 'detached') await process.detach()
     if (options.linked) process.link(options.linked)
     return process
   }
 
-  /** Runs a program of the caller's that ends in an exec, whose success is the end of the connection. @throws SyscallError */
+  /** An exec that fails leaves behind what its preparation did: a right to those calls is needed too. */
+  #bounded(options: ExecOptions): ExecOptions {
+    const [rights, prepare] = [this.#rights, options.prepare]
+    if (!rights || !prepare) return options
+    return {
+      ...options,
+      prepare: (p) => {
+        const before = p.steps.length
+        const result: unknown = prepare(p)
+        rights.assertSteps(p.steps.slice(before))
+        return result as void
+      },
+    }
+  }
+
+  /** Runs a program of the caller's that ends in an exec, whose success is the end of the connection. @throws SyscallError, StateError */
   async become(p: Program, streams: ProcessStreams, options: RunOptions = {}): Promise<Process> {
-    return this.#use('exec').become(p, streams, options)
+    const member = this.#use('exec')
+    this.#rights?.assertSteps(p.steps)
+    return member.become(p, streams, options)
   }
 
   /** Becomes a fresh image of the agent: see `reexecMember` in reexec.ts. @throws SyscallError, it stays as it was */
   async reexec(options?: CallOptions): Promise<void> {
     const member = this.#use('manage')
     await reexecMember(member, options)
-    await member.command?.connect(this)
+    await member.command?.connect(member)
   }
 
   /**
@@ -261,28 +278,15 @@ export class Agent extends Caller implements AsyncDisposable {
     return this.#member.options.get(name)
   }
 
-  /** Sets an option of this process; children that it makes from now on begin with it. @throws InvalidInputError */
+  /** Sets an option of this process; children that it makes from now on begin with it. @throws InvalidInputError, AgentError */
   async setopt(name: AgentOption, value: number, options?: CallOptions): Promise<void> {
     const member = this.#use('manage')
-    if (name === 'maxchild' && value < member.children.size) {
-      const why = `maxchild cannot be ${value}: there are ${member.children.size} children already`
-      throw new InvalidInputError(why, { field: 'maxchild' })
-    }
-    member.options.set(name, value)
-    if (name !== 'signaloneof' && name !== 'grace') return
-    await member.sendOptions(options)
-    member.askForTime()
+    await member.setOption(name, value, options)
   }
 
   /** Its children that have not ended. */
   cpid(): readonly ChildRecord[] {
-    return this.#member.children.list().map(({ child, member }) => ({
-      pid: child.pid,
-      hostPid: child.hostPid,
-      execed: member?.state === 'spent',
-      signaloneof: child.signaloneof ?? this.#member.options.get('signaloneof'),
-      flowcontrol: member?.process?.flowcontrol ?? member?.options.get('flowcontrol') ?? -1,
-    }))
+    return childRecords(this.#member)
   }
 
   /** One of them, or undefined. */
@@ -295,33 +299,23 @@ export class Agent extends Caller implements AsyncDisposable {
    * that are read of its output (-1: all). False when there is no such child.
    * @throws InvalidInputError; SyscallError EOPNOTSUPP when the process sees no /proc of its own to tell its children apart
    */
-  async setcpid(
-    pid: number,
-    name: 'signaloneof' | 'flowcontrol',
-    value: number,
-    options?: CallOptions,
-  ): Promise<boolean> {
-    const member = this.#use('manage')
-    const found = member.children.get(pid)
-    if (name === 'signaloneof') {
-      if (!found) return false
-      await member.orphan(pid, value === 0 ? 0 : signalNumber(value), options)
-      found.child.signaloneof = value
-      return true
-    }
-    if (name !== 'flowcontrol') {
-      throw new InvalidInputError('A child has signaloneof and flowcontrol to be set', { field: 'name' })
-    }
-    found?.member?.options.set('flowcontrol', value)
-    found?.member?.process?.setCredit(value < 0 ? Infinity : value)
-    return found !== undefined
+  async setcpid(pid: number, name: ChildOption, value: number, options?: CallOptions): Promise<boolean> {
+    return setChild(this.#use('manage'), pid, { name, value }, options)
   }
 
-  /** A handle on the same process with fewer rights: what is not named, its holder may not. @throws StateError when this one may not either */
+  /**
+   * A handle on the same process with fewer rights: what is not named, its holder may not. What is known of the process is no secret:
+   * pids, options, children, its end. The environment is shared with a handle that may manage, copied for one that may run programs,
+   * and empty for others.
+   * @throws StateError when this one may not either
+   */
   restrict(rights: AgentRights): Agent {
     this.#use()
+    const given = new Rights('agent', rights)
     this.#rights?.assertIncludes(rights)
-    return new Agent(this.#member, { same: this }, new Rights('agent', rights))
+    const { manage, exec, fork } = rights
+    const environment = manage ? this.environment : exec || fork ? this.environment.child() : new Environment()
+    return new Agent(this.#member, { same: this, environment }, given)
   }
 
   /** Gives this handle away: what it could do, only the one that is returned can from now on. */
@@ -332,15 +326,18 @@ export class Agent extends Caller implements AsyncDisposable {
     return heir
   }
 
-  /** Waits for its end, without owning it; keeps the event loop alive until then. @throws TimeoutError, the signal's reason */
+  /**
+   * Waits for its end, without owning it; keeps the event loop alive until then.
+   * @throws StateError when a process above it was let go, nobody tells its end then; TimeoutError, the signal's reason
+   */
   watch(options?: CallOptions): Promise<Exit> {
-    return this.#member.holdWhile(waitFor(this.exited, `The end of process ${this.pid}`, options, () => {}))
+    return this.#member.end.watch(options)
   }
 
-  /** Ties this process and a controller to each other: see link.ts. */
+  /** Ties this process and a controller to each other: see link.ts. @throws InvalidInputError */
   link(controller: AbortController): void {
     const member = this.#use('manage')
-    link(member.known(), controller, () => void closeMember(member))
+    link(member.known(), controller, () => closeMember(member))
   }
 
   /** Ends this process with a status. @throws StateError while it has children */
@@ -348,7 +345,11 @@ export class Agent extends Caller implements AsyncDisposable {
     return exitMember(this.#use('manage'), status, options)
   }
 
-  /** Ends everything below this process, then the process; what was detached stays. Resolves when it is gone. */
+  /**
+   * Ends everything below this process, then the process; what was detached stays. Resolves when it is gone. After `timeoutMs` (default
+   * 5000) it is killed: clean-up programs that have not run by then never do. What has become a program is killed at once.
+   * @throws InvalidInputError; AgentError when it does not end, and is another user's
+   */
   async close(options: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#givenAway) return
     await closeMember(this.#use('manage'), options)

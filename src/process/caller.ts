@@ -1,5 +1,6 @@
 import type { CallOptions } from '../linux/call-options.ts'
 import type { MountOptions } from '../linux/mountinfo.ts'
+import type { ListedEntry } from '../linux/directory.ts'
 import type { PathArg } from '../linux/raw-arg.ts'
 import type { Flags } from '../linux/flags.ts'
 import type { CloneFlag } from '../linux/tables/clone.ts'
@@ -7,7 +8,7 @@ import type { Program } from '../program/builder.ts'
 import type { ProgramResult } from '../program/result.ts'
 import type { Agent, ForkOptions } from './agent.ts'
 import { type CommandOptions, type CommandResult, runCommand, type ScriptOptions } from './calls/commands.ts'
-import { type ListedEntry, readDirectory, type ReaddirOptions } from './calls/directory.ts'
+import { readDirectory, type ReaddirOptions } from './calls/directory.ts'
 import { Environment } from './calls/environment.ts'
 import type { ExecOptions, PipedExecOptions } from './exec.ts'
 import { type OpenedProcess, openIdentity, type ProcessIdentity } from './calls/identity.ts'
@@ -25,11 +26,11 @@ export interface RunOptions extends CallOptions {
   readonly descriptors?: readonly number[]
 }
 
-/** Where a process comes from: what it has from there is copied for a child, and shared by the handles of one process. */
+/** Where a process comes from: what it has from there is copied for a child, and shared by the handles of one process, mostly. */
 export type CallerOrigin =
   | { readonly env?: Readonly<Record<string, string>> | undefined }
   | { readonly parent: Caller }
-  | { readonly same: Caller }
+  | { readonly same: Caller; readonly environment?: Environment }
 
 /** Whatever runs programs in one process: an agent, or a handle with fewer rights. What is made of system calls alone is here. */
 export abstract class Caller {
@@ -39,7 +40,7 @@ export abstract class Caller {
 
   /** @throws InvalidInputError for an environment that cannot be */
   constructor(origin: CallerOrigin = {}) {
-    if ('same' in origin) this.environment = origin.same.environment
+    if ('same' in origin) this.environment = origin.environment ?? origin.same.environment
     else if ('parent' in origin) this.environment = origin.parent.environment.child()
     else this.environment = new Environment(origin.env)
     const relative = 'same' in origin ? origin.same : 'parent' in origin ? origin.parent : undefined

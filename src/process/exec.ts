@@ -5,6 +5,7 @@ import { type Program, program } from '../program/builder.ts'
 import { execSteps } from '../program/exec-steps.ts'
 import { descriptorsStep, type DescriptorMove } from '../program/special.ts'
 import type { Agent } from './agent.ts'
+import { checkOptions, checkWord, LIMIT_OPTIONS, shown } from './check-options.ts'
 import { creditOf, type CreditOption } from './streams/credit.ts'
 import type { Process, ProcessStreams } from './process.ts'
 import { openStdio, type Stdio } from './streams/stdio.ts'
@@ -40,6 +41,17 @@ export interface ExecOptions extends CallOptions {
   readonly lifetime?: 'attached' | 'detached'
   /** As `Process.link()` */
   readonly linked?: AbortController
+}
+
+const EXEC_OPTIONS = `
+  argv0 env cwd stdio size descriptors prepare credit children lifetime linked
+`
+
+/** @throws InvalidInputError for an unknown name or word */
+export function checkExecOptions(options: ExecOptions): void {
+  checkOptions(options, [...LIMIT_OPTIONS, ...EXEC_OPTIONS.trim().split(' ')], 'exec()')
+  checkWord(options.children, ['refuse', 'close'], 'children')
+  checkWord(options.lifetime, ['attached', 'detached'], 'lifetime')
 }
 
 /** The streams are pipes, all three. */
@@ -140,11 +152,24 @@ async function replace(
   p.because('exec', 'The agent blocks signals for its signalfd; a program starts with none blocked')
   p.rt_sigprocmask('SIG_SETMASK', [])
   p.because('prepare', 'Asked for by the caller of exec')
-  options.prepare?.(p)
+  prepare(p, options.prepare)
   p.because('exec', 'The program itself; the agent ends here')
   const named = options.argv0 === undefined ? argv : [options.argv0, ...argv.slice(1)]
   execSteps(p, { path, argv: named, env: options.env ?? agent.environment.variables() })
   return agent.become(p, streams, { ...limitsOf(options), descriptors })
+}
+
+/** @throws InvalidInputError */
+function prepare(p: Program, add: ExecOptions['prepare']): void {
+  if (add !== undefined && typeof add !== 'function') {
+    throw new InvalidInputError(`prepare is a function that adds steps, not ${shown(add)}`, { field: 'prepare' })
+  }
+  const result: unknown = add?.(p)
+  // What it adds after its first await would come too late, a seccomp filter for instance.
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    throw new InvalidInputError('prepare adds its steps at once: it is no async function', { field: 'prepare' })
+  }
 }
 
 function attach(p: Program, descriptors: number[], source: number): Ref<Fd> {

@@ -1,9 +1,11 @@
 /** `carrel/process`: a live tree of processes, and any system call in any of them. */
-export { Agent, type Birth, type ChildRecord, type ForkOptions } from './agent.ts'
+export { Agent, type Birth, type ForkOptions } from './agent.ts'
+export type { ChildOption, ChildRecord } from './tree/child-records.ts'
 export { AGENT_OPTIONS, type AgentOption } from './tree/agent-options.ts'
 export { Caller, type RunOptions } from './caller.ts'
 export type { CommandOptions, CommandOutcome, CommandResult, ScriptOptions } from './calls/commands.ts'
-export type { ListedEntry, ReaddirOptions } from './calls/directory.ts'
+export type { ListedEntry } from '../linux/directory.ts'
+export type { ReaddirOptions } from './calls/directory.ts'
 export { Environment } from './calls/environment.ts'
 export { identityOf, type OpenedProcess, type ProcessIdentity } from './calls/identity.ts'
 export type { CallOperation, FunctionOperation, Operation, Operations, RuledOperation } from './calls/operation.ts'

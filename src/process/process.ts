@@ -17,7 +17,6 @@ import type { Member } from './tree/member.ts'
 import { native } from './native.ts'
 import { type InputStream, isConsumed, type OutputStream } from './streams/program-streams.ts'
 import { type ProcessRights, Rights } from './tree/rights.ts'
-import { waitFor } from './connection/waiting.ts'
 
 /** Streams and terminal of a program. */
 export interface ProcessStreams {
@@ -32,7 +31,10 @@ export interface ProcessStreams {
 export class Process implements AsyncDisposable {
   /** Its pid as its parent sees it */
   readonly pid: number
-  /** How it ended; resolves once the kernel has reported it */
+  /**
+   * How it ended; resolves once the kernel has reported it, and keeps the event loop alive until then, unless it was detached. Never
+   * resolves after a process above it was let go: `watch()` says so.
+   */
   readonly exited: Promise<Exit>
   readonly #member: Member
   readonly #child: Child
@@ -85,24 +87,29 @@ export class Process implements AsyncDisposable {
   /** A handle on the same program with fewer rights: what is not named, its holder may not. @throws StateError when this one may not either */
   restrict(rights: ProcessRights): Process {
     this.#use()
+    const given = new Rights('process', rights)
     this.#rights?.assertIncludes(rights)
-    return new Process(this.#member, this.#streams, new Rights('process', rights))
+    return new Process(this.#member, this.#streams, given)
   }
 
   /** Gives this handle away: what it could do, only the one that is returned can from now on. Streams that were taken out stay usable. */
   handOver(): Process {
     this.#use()
     const heir = new Process(this.#member, this.#streams, this.#rights)
+    if (this.#member.process === this) this.#member.process = heir
     this.#givenAway = true
     return heir
   }
 
-  /** Waits for its end, without owning it; keeps the event loop alive until then. @throws TimeoutError, the signal's reason */
+  /**
+   * Waits for its end, without owning it; keeps the event loop alive until then.
+   * @throws StateError when a process above it was let go, nobody tells its end then; TimeoutError, the signal's reason
+   */
   watch(options?: CallOptions): Promise<Exit> {
-    return this.#member.holdWhile(waitFor(this.exited, `The end of process ${this.pid}`, options, () => {}))
+    return this.#member.end.watch(options)
   }
 
-  /** Ties this program and a controller to each other: see link.ts. */
+  /** Ties this program and a controller to each other: see link.ts. @throws InvalidInputError */
   link(controller: AbortController): void {
     this.#use('signal')
     link(this.#child, controller, () => this.#child.kill('SIGKILL'))
@@ -221,7 +228,7 @@ export class Process implements AsyncDisposable {
   /** Kills the program when it still runs, and waits for its end, unless it was detached, or this handle given away or restricted. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#givenAway || this.#rights) return
-    if (!this.#child.kept) {
+    if (!this.#child.kept && !this.#child.isLost) {
       this.#child.kill('SIGKILL')
       await this.exited
     }

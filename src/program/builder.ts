@@ -144,7 +144,9 @@ export class ProgramBuilder {
       if (out) outs = outs ? [...outs, out] : [out]
     }
     if (next < args.length) {
-      throw new InvalidInputError(`${call.name} takes ${next} arguments, not ${args.length}`, { field: call.name })
+      throw new InvalidInputError(`${call.name} takes ${next} argument${next === 1 ? '' : 's'}, not ${args.length}`, {
+        field: call.name,
+      })
     }
     return outs ?? NO_OUTS
   }

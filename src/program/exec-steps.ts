@@ -1,4 +1,5 @@
 import { InvalidInputError, SyscallError } from '../base/errors.ts'
+import { describeValue } from '../linux/show-value.ts'
 import type { Program } from './builder.ts'
 import type { ProgramResult } from './result.ts'
 
@@ -14,9 +15,12 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /**
  * Adds the steps that replace the process by a program; a program that completes has not replaced it (see `execError`).
- * @throws InvalidInputError for an empty path, an environment name with "=" or NUL
+ * @throws InvalidInputError for an empty path, an environment name with "=" or NUL, values that are no text
  */
 export function execSteps(p: Program, { path, argv, env }: Execution): void {
+  if (typeof path !== 'string') {
+    throw new InvalidInputError(`Command is ${describeValue(path)}: give a path or a name as text`, { field: 'path' })
+  }
   if (path === '') throw new InvalidInputError('Command is empty: give a path or a name', { field: 'path' })
   const pairs = environment(env)
   if (path.includes('/')) {
@@ -48,14 +52,19 @@ export function searchFailure(p: Program, result: ProgramResult): SyscallError {
 
 /** @throws InvalidInputError */
 function environment(env: Readonly<Record<string, string>>): string[] {
-  return Object.entries(env).map(([name, value]) => {
-    if (name === '' || name.includes('=') || `${name}${value}`.includes('\0')) {
-      throw new InvalidInputError(
-        `Environment name ${JSON.stringify(name)} is empty, or it or its value holds "=" or NUL`,
-        {
-          field: `env.${name}`,
-        },
-      )
+  if (typeof env !== 'object' || env === null || Array.isArray(env)) {
+    throw new InvalidInputError(`env must be an object of names and values, not ${describeValue(env)}`, {
+      field: 'env',
+    })
+  }
+  return Object.entries(env).map(([name, value]: [string, unknown]) => {
+    const field = `env.${name}`
+    if (name === '' || /[=\0]/.test(name)) {
+      const rule = 'is empty or holds "=" or NUL: no program could find it'
+      throw new InvalidInputError(`Environment name ${JSON.stringify(name)} ${rule}`, { field })
+    }
+    if (typeof value !== 'string' || value.includes('\0')) {
+      throw new InvalidInputError(`${field} must be text without NUL, not ${describeValue(value)}`, { field })
     }
     return `${name}=${value}`
   })

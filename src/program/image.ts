@@ -64,7 +64,9 @@ export class Image implements Encoder {
   }
 
   #put(kind: number, value: number | bigint): void {
-    if (this.#word >= WORDS) throw new RangeError('A system call takes at most six arguments')
+    if (this.#word >= WORDS) {
+      throw new InvalidInputError('A system call takes at most six arguments', { field: 'arguments' })
+    }
     this.#steps.u64(this.#at + STEP.arguments + 8 * this.#word, value)
     this.#kinds |= kind << (4 * this.#word)
     this.#steps.u32(this.#at + STEP.kinds, this.#kinds)

@@ -1,4 +1,4 @@
-import { AgentError, type SyscallFailure } from '../base/errors.ts'
+import { AgentError, InvalidInputError, StateError, type SyscallFailure } from '../base/errors.ts'
 import type { Word } from '../linux/encoder.ts'
 import { errnoName } from '../linux/errno.ts'
 import type { Ref } from '../linux/ref.ts'
@@ -51,9 +51,16 @@ export class ProgramResult {
     if (dataSize > 0) this.#settle()
   }
 
-  /** The value of a reference: a number, or what the kernel wrote for it. A step that failed tolerably has its negative errno. */
+  /**
+   * The value of a reference: a number, or what the kernel wrote for it. A step that failed tolerably has its negative errno.
+   * @throws StateError when the program stopped before that step
+   */
   get<T>(ref: Ref<T>): T {
-    if (ref.owner !== this.#program) throw new AgentError(`Reference ${ref.label} is not of the program that was run`)
+    if (ref.owner !== this.#program) {
+      throw new InvalidInputError(`Reference ${ref.label} belongs to another program than the one that was run`, {
+        field: ref.label,
+      })
+    }
     if (ref.word.kind === 'load') return this.#load(ref.word.value) as T
     return this.value(Number(ref.word.value)) as T
   }
@@ -76,8 +83,17 @@ export class ProgramResult {
     return result
   }
 
-  /** The kernel's return value of step number `index`: >= 0, or -errno. */
+  /**
+   * The kernel's return value of step number `index`: >= 0, or -errno.
+   * @throws StateError when the program stopped before it
+   */
   result(index: number): number | bigint {
+    if (!(index >= 0 && index < this.#count)) {
+      throw new StateError(`Step ${index} was not carried out`, {
+        state: `${this.#count} of ${this.#program.steps.length} steps`,
+        wanted: `step ${index}`,
+      })
+    }
     const value = this.#view.getBigInt64(8 * index, true)
     const number = Number(value)
     return Number.isSafeInteger(number) ? number : value

@@ -37,7 +37,7 @@ async function open(): Promise<Workshop> {
     const facts = readHostFacts()
     const place = (): Place => ({ cradle: undefined, made: 0 })
     const shop: Workshop = { root: await starting, facts, places: { none: place(), host: place() } }
-    void shop.root.exited.then(forget)
+    shop.root.onExit(forget)
     return shop
   } catch (error) {
     forget()
@@ -52,7 +52,7 @@ function makeCradle(shop: Workshop, net: Net): void {
   Cradle.start(shop.root, parseOptions({ net }), shop.facts).then(
     (cradle) => {
       place.cradle = cradle
-      void cradle.agent.exited.then(() => {
+      cradle.agent.onExit(() => {
         if (place.cradle === cradle) place.cradle = undefined
       })
     },

@@ -59,14 +59,16 @@ test('watch(): promise callbacks run between two chunks', async () => {
   const [ours, theirs] = addon.socketpair()
   const sender = addon.watch(theirs, noop)
   const order: string[] = []
+  let arrived = noop
   const channel = addon.watch(ours, (chunk) => {
     order.push(`chunk ${chunk?.length}`)
     void Promise.resolve().then(() => order.push('microtask'))
     process.nextTick(() => order.push('tick'))
+    setImmediate(arrived)
   })
   addon.ref(channel)
   addon.send(sender, new Uint8Array(1), [])
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await new Promise<void>((resolve) => (arrived = resolve))
   assert.deepEqual(order, ['chunk 1', 'tick', 'microtask'])
   addon.close(channel)
   addon.close(sender)

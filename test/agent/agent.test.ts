@@ -48,6 +48,9 @@ const NR =
         unlinkat: 35,
       }
 
+/** The signal that tells an agent that Node has died (agent/sys.h) */
+const WAKE = 64
+
 let agent: Awaited<ReturnType<typeof startAgent>>
 let root: Connection
 before(async () => {
@@ -267,6 +270,24 @@ test('CLEANUP: a program that meets EBUSY is tried again for 150 ms, and then th
   await stopAgent(one)
   const took = performance.now() - since
   assert.ok(took >= 150 && took < 1000, `${took} ms`)
+  assert.equal(existsSync(folder), false)
+})
+
+test('CLEANUP: a signal that says late that Node has died interrupts no program', async () => {
+  const one = await startAgent()
+  const folder = temporaryFolder()
+  const removeAfterAWhile = program({
+    steps: [
+      [NR.nanosleep, ['DATA', 0], 0],
+      [NR.unlinkat, -100, ['DATA', 16], 0x200],
+    ],
+    data: concat(little(0n, 8), little(200_000_000n, 8), cString(folder)),
+  })
+  await one.root.order('CLEANUP', concat(struct('cleanup', { key: 1 }), removeAfterAWhile))
+  const stopped = stopAgent(one)
+  await sleep(50)
+  process.kill(one.pid, WAKE as never)
+  assert.equal(await stopped, 0)
   assert.equal(existsSync(folder), false)
 })
 

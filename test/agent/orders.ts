@@ -1,10 +1,12 @@
-import { FILTER_BITS, LIMITS, SPECIALS, VALUES } from '../../src/protocol/wire.ts'
+import { protocolHash } from '../../src/protocol/hash.ts'
+import { FILTER_BITS, GENERATION, LIMITS, SPECIALS, VALUES } from '../../src/protocol/wire.ts'
 import { concat, frame, hello, little, program, struct } from './encode.ts'
 import {
   ECHO,
   CHILD,
   FIRST_FD,
   ENOSYS,
+  PID,
   run,
   reply,
   good,
@@ -14,10 +16,21 @@ import {
   type Vector,
 } from './vector.ts'
 
-const EACCES = 13
+const [EINVAL, ENOEXEC] = [22, 8]
+
+/** Of x86-64's second table */
+const X32_GETPID = 0x40000027
+
+/** A descriptor of another file than the agent's (agent/test/kernel.c) */
+const FOREIGN_FD = 9
 
 /** A bit of a filter, as its words. */
 const bits = (bit: number) => Array.from({ length: 8 }, (_, i) => (i === bit >> 6 ? 1n << BigInt(bit & 63) : 0n))
+
+/** What a process says of itself when it is a fresh image. */
+const image = frame('ANSWER_HELLO', struct('hello', { generation: GENERATION, pid: PID, hash: protocolHash() }), {
+  id: 7,
+})
 
 /** Connections that go well. */
 export const orders: readonly Vector[] = [
@@ -246,16 +259,49 @@ export const orders: readonly Vector[] = [
       reply([-LIMITS.FILTERED], { error: LIMITS.FILTERED }),
     ],
   ),
-  good('options', [frame('OPTIONS', struct('options', { signal: 15, grace_ms: 100 }), { id: 7 })], [reply([])]),
+  good(
+    'filter-other-table',
+    [
+      frame('FILTER', struct('filter', { own: bits(1) }), { id: 7 }),
+      run({ steps: [[X32_GETPID]] }),
+      run({ steps: [[ECHO, 1]] }),
+    ],
+    [reply([]), reply([-LIMITS.FILTERED], { error: LIMITS.FILTERED }), reply([1])],
+  ),
+  good(
+    'options',
+    [
+      frame('OPTIONS', struct('options', { signal: 15, grace_ms: 100 }), { id: 7 }),
+      frame('OPTIONS', struct('options', { signal: 65 }), { id: 7 }),
+    ],
+    [reply([]), reply([], { error: EINVAL })],
+  ),
   good(
     'orphan',
     [
       frame('ORPHAN', struct('orphan', { pid: CHILD, signal: 0 }), { id: 7 }),
       frame('ORPHAN', struct('orphan', { pid: CHILD, signal: LIMITS.NOTHING_ELSE }), { id: 7 }),
+      frame('ORPHAN', struct('orphan', { pid: CHILD, signal: 65 }), { id: 7 }),
     ],
-    [reply([]), reply([])],
+    [reply([]), reply([]), reply([], { error: EINVAL })],
   ),
-  good('reexec-refused', [run({ steps: [[SPECIALS.REEXEC, 9]] })], [reply([-EACCES], { error: EACCES })]),
+  good(
+    'reexec-of-another-file',
+    [run({ steps: [[SPECIALS.REEXEC, FOREIGN_FD]] })],
+    [reply([-ENOEXEC], { error: ENOEXEC })],
+  ),
+  good(
+    'reexec-keeps-filter-and-cleanup',
+    [
+      frame('FILTER', struct('filter', { own: bits(1) }), { id: 7 }),
+      frame('CLEANUP', concat(struct('cleanup', { key: 1 }), program({ steps: [[ECHO, ['ATTACHED', 1]]] })), {
+        id: 7,
+        descriptors: 2,
+      }),
+      run({ steps: [[SPECIALS.REEXEC, -1]] }),
+    ],
+    [reply([]), reply([]), image],
+  ),
   good('detach', [frame('DETACH', new Uint8Array(0), { id: 7 })], [reply([])]),
 ]
 

@@ -28,20 +28,40 @@ function node(...args: readonly string[]): string {
     encoding: 'utf8',
     timeout: 60_000,
   })
-  assert.equal(status, 0, stderr)
+  assert.equal(status, 0, stdout + stderr)
   return stdout
 }
 
 for (const page of pages) {
   blocksOf(page, 'ts').forEach((block, index) => {
     const name = `${basename(page, '.md')}-${index + 1}`
+    const file = join(folder, `${name}.ts`)
+    writeFileSync(file, block)
     test(`D-A28: the program ${name} of the documentation runs`, () => {
-      const file = join(folder, `${name}.ts`)
-      writeFileSync(file, block)
       node('--import', 'tsx', file)
     })
   })
 }
+
+test('D-A28: no program of the documentation has a type error', () => {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'))
+  assert(files.length > 20)
+  const config = join(folder, 'tsconfig.json')
+  writeFileSync(config, JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }))
+  node('node_modules/typescript/bin/tsc', '--noEmit', '--project', config)
+})
+
+test('every decision is in the index of decisions, by its number and title', () => {
+  const decisions = join(REPOSITORY, 'docs/decisions')
+  const records = readdirSync(decisions).filter((name) => /^\d{4}-.*\.md$/.test(name))
+  assert(records.length > 20)
+  const index = readFileSync(join(decisions, 'README.md'), 'utf8').split('\n')
+  for (const [at, name] of records.entries()) {
+    const [title = ''] = readFileSync(join(decisions, name), 'utf8').split('\n')
+    assert.equal(Number(title.slice(2, 6)), at + 1)
+    assert(index.includes(`- [${title.slice(2)}](${name})`), title)
+  }
+})
 
 /** Without step numbers, and with the same name for whatever differs between two starts. */
 function normalize(line: string): string {

@@ -154,7 +154,7 @@ test('references live within one program: another program refuses them, another 
     (error) => error instanceof InvalidInputError && /another program/.test(error.message),
   )
   const result = await agent.run(program())
-  assert.throws(() => result.get(fd), { name: 'AgentError' })
+  assert.throws(() => result.get(fd), { name: 'InvalidInputError' })
 })
 
 test('a program that refers to descriptors that were not given, or that do not exist, is refused and the agent stays usable', async () => {

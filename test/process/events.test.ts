@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -229,4 +230,17 @@ test('events() ends with the agent and with its signal, and return() leaves', as
   assert.deepEqual(await third.next(), { value: undefined, done: true })
   await root.close()
   assert.deepEqual(await ends[0], { value: undefined, done: true })
+})
+
+test('events() leaves nothing on a signal that lives longer', async () => {
+  await using root = await Agent.start()
+  const { signal } = new AbortController()
+  for (let i = 0; i < 3; i++) await root.events({ signal }).return?.()
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+  const child = await root.fork()
+  const events = child.events({ signal })
+  assert.equal(getEventListeners(signal, 'abort').length, 1)
+  await child.close()
+  assert.deepEqual(await events.next(), { value: undefined, done: true })
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
 })

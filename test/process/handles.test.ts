@@ -3,10 +3,11 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { Agent } from '../../src/process/agent.ts'
-import { program } from '../../src/program/builder.ts'
+import { type Program, program } from '../../src/program/builder.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { eventually } from '../support/eventually.ts'
-import { seen } from '../support/proc.ts'
+import { startScript } from '../support/node-script.ts'
+import { isAlive, seen } from '../support/proc.ts'
 
 checkMachine()
 
@@ -40,7 +41,7 @@ test('A34: a handle that may make certain calls makes those and no others', asyn
   assert.throws(() => handle.kill('SIGKILL'), restricted('signal SIGKILL'))
   assert.throws(() => handle.events(), restricted('events'))
   assert.equal(await child.sys.getpid(), child.pid)
-  assert.equal(seen(child.pid)?.state, 'S')
+  assert.ok(isAlive(child.pid))
 })
 
 test('P11: others may have a process fork, what comes of it is theirs', async () => {
@@ -150,7 +151,7 @@ test('A52: watch() tells one event, the end, to whoever asks, and owns nothing',
   const left = watcher.watch({ signal: leave.signal })
   leave.abort(new Error('no longer'))
   await assert.rejects(left, { message: 'no longer' })
-  assert.equal(seen(child.pid)?.state, 'S')
+  assert.ok(isAlive(child.pid))
   const [first, second] = [watcher.watch(), child.watch()]
   child.kill('SIGKILL')
   assert.deepEqual(await first, await second)
@@ -267,4 +268,102 @@ test('A29: a process that has ended is nobody’s target: calls and forks are er
   assert.equal(root.getcpid(pid), undefined)
   await assert.rejects(root.sys.kill(pid, 0), { name: 'SyscallError', errno: 'ESRCH' })
   await assert.rejects(root.sys.kill(-1_999_999, 0), { name: 'SyscallError', errno: 'ESRCH' })
+})
+
+test('A34: a handle that may not manage changes no environment of others, and reads it only to run programs', async () => {
+  await using root = await Agent.start({ env: { ...ENV, SECRET: 'x' } })
+  const child = await root.fork()
+  const [none, forks, manager] = [{}, { fork: true }, { manage: true }].map((rights) => child.restrict(rights))
+  assert.deepEqual([none?.getenv('SECRET'), forks?.getenv('SECRET'), manager?.getenv('SECRET')], [undefined, 'x', 'x'])
+  none?.setenv('PATH', '/evil')
+  forks?.clearenv()
+  assert.deepEqual([child.getenv('PATH'), child.getenv('SECRET')], [ENV.PATH, 'x'])
+  manager?.setenv('PATH', '/bin')
+  assert.equal(child.getenv('PATH'), '/bin')
+})
+
+test('A34: what is no right gives none: text for a list, a word for true', async () => {
+  await using root = await Agent.start()
+  const sleeper = await (await root.fork()).exec('/bin/sleep', ['sleep', '1000'], { stdio: 'null' })
+  for (const wrong of [
+    { call: 'getpid' },
+    { call: 5 },
+    { fork: 'yes' },
+    { fork: [] },
+    { signal: 'SIGTERM' },
+    null,
+    5,
+  ]) {
+    assert.throws(() => root.restrict(wrong as never), { name: 'InvalidInputError' }, JSON.stringify(wrong))
+  }
+  assert.throws(() => sleeper.restrict({ signal: 'SIGTERM' } as never), { name: 'InvalidInputError', field: 'signal' })
+  await assert.rejects(root.restrict({ call: false }).sys.getpid(), restricted('call'))
+  for (const wrong of [1.7, -5, 65, NaN]) assert.throws(() => sleeper.kill(wrong), { name: 'InvalidInputError' })
+  assert.equal(sleeper.kill(0), true)
+})
+
+test('A34: the right to exec is none to other calls in a process that stays, nor to end its children', async () => {
+  await using root = await Agent.start()
+  const parent = await root.fork()
+  const handle = parent.restrict({ exec: true })
+  const prepare = (p: Program) => p.chdir('/tmp')
+  await assert.rejects(handle.exec('/nonexistent', [], { prepare }), restricted('call'))
+  const p = program()
+  p.chdir('/tmp')
+  await assert.rejects(handle.become(p, { stdin: null, stdout: null, stderr: null }), restricted('call'))
+  const child = await parent.fork()
+  await assert.rejects(handle.exec('/bin/true', ['true'], { children: 'close' }), restricted('manage'))
+  assert.equal(await child.sys.getppid(), parent.pid)
+  assert.notEqual(await parent.sys.getcwd(), '/tmp')
+  await child.close()
+  const both = parent.restrict({ exec: true, call: ['chdir'] })
+  const pwd = await both.exec('/bin/pwd', ['pwd'], { prepare })
+  assert.equal(await text(pwd.stdout), '/tmp\n')
+})
+
+test('A34, X06: the right to manage suffices for reexec() behind a wrapper, which is woken as before', async () => {
+  await using root = await Agent.start({ wrapper: ['/usr/bin/env'] })
+  await root.restrict({ manage: true }).reexec()
+  const begin = performance.now()
+  const asleep = root.sys.nanosleep({ tv_sec: 1000, tv_nsec: 0 })
+  asleep.catch(() => {})
+  await root.close()
+  assert.ok(performance.now() - begin < 2000)
+})
+
+test('A34: a failed birth closes the child’s socket once: the number may be another descriptor’s by then', async () => {
+  await using root = await Agent.start()
+  await assert.rejects(root.fork({ linked: {} as AbortController }), { name: 'InvalidInputError', field: 'linked' })
+  await eventually(
+    () => root.children === 0,
+    () => `${root.children} children`,
+  )
+})
+
+for (const [what, argument, expected] of [
+  ['A51: linked: a process that was let go is left alone when its controller is aborted', 'linked', 'quiet\n'],
+  [
+    'C86: what a callback of sigaction() throws is its caller’s, the agent stays',
+    'callback',
+    'uncaught in the callback\nagent is there\n',
+  ],
+] as const) {
+  test(what, async () => {
+    const { stdout, stderr, code } = await startScript('test/process/scripts/careless.ts', { args: [argument] }).ended
+    assert.deepEqual([stdout, stderr, code], [expected, '', 0])
+  })
+}
+
+test('A52: watch() of what was let go with its tree says so: nobody will tell its end', async () => {
+  const root = await Agent.start()
+  const child = await root.fork()
+  const sleeper = await (await child.fork()).exec('/bin/sleep', ['sleep', '1000'], { stdio: 'null' })
+  const watching = sleeper.watch()
+  const refused = assert.rejects(watching, { name: 'StateError', state: 'detached' })
+  await child.detach()
+  await refused
+  await assert.rejects(sleeper.watch(), { name: 'StateError', state: 'detached' })
+  process.kill(sleeper.pid, 'SIGKILL')
+  await child.watch()
+  await root.close()
 })

@@ -218,3 +218,10 @@ test('the death of an agent in the middle ends what is below it, and nothing els
   await assert.rejects(leaf.sys.getpid(), { name: 'AgentError' })
   assert.equal(await sibling.sys.getppid(), root.pid)
 })
+
+test('an agent whose `exited` was asked for keeps Node alive until it has ended, one with a listener does not', async () => {
+  const awaited = await startScript('test/process/scripts/exited.ts').ended
+  assert.deepEqual([awaited.code, awaited.stdout, awaited.stderr], [0, 'SIGKILL\n', ''])
+  const heard = await startScript('test/process/scripts/exited.ts', { args: ['listen'] }).ended
+  assert.deepEqual([heard.code, heard.stdout, heard.stderr], [0, '', ''])
+})

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { Agent } from '../../src/process/agent.ts'
@@ -193,3 +194,47 @@ test('A74, A13: without room for the descriptors of an order it fails with EMFIL
   const sh = await child.exec('/bin/echo', ['echo', 'again'])
   assert.equal(await text(sh.stdout), 'again\n')
 })
+
+test('A37: maxchild counts the children that are on their way too', async () => {
+  await using root = await Agent.start()
+  const parent = await root.fork()
+  await parent.setopt('maxchild', 3)
+  const forks = await Promise.allSettled(Array.from({ length: 10 }, () => parent.fork()))
+  assert.equal(forks.filter(({ status }) => status === 'fulfilled').length, 3)
+  assert.equal(seenChildren(parent.pid).length, 3)
+  for (const fork of forks) if (fork.status === 'rejected') assert.equal(fork.reason.errno, 'EAGAIN')
+  const [first] = forks
+  await (first as PromiseFulfilledResult<Agent>).value.close()
+  const limit = { signal: AbortSignal.timeout(1) }
+  parent.kill('SIGSTOP')
+  await assert.rejects(parent.fork(limit), { name: 'TimeoutError' })
+  parent.kill('SIGCONT')
+  await (await parent.fork()).close()
+})
+
+test('C71, A44: setcpid() refuses what is out of range, and names it', async () => {
+  await using root = await Agent.start()
+  const child = await root.fork()
+  for (const value of [99, -1, 1.5]) {
+    await assert.rejects(root.setcpid(child.pid, 'signaloneof', value), {
+      name: 'InvalidInputError',
+      field: 'signaloneof',
+    })
+  }
+  await assert.rejects(root.setopt('maxchild', -1), { message: /from 0 to 65535, not -1/ })
+})
+
+test('C71, A41: setcpid() reaches a program whose handle was given away', async () => {
+  await using root = await Agent.start()
+  const cat = await (await root.fork()).exec('/bin/cat', ['cat'], { credit: 0 })
+  const heir = cat.handOver()
+  await heir.write('all of it')
+  assert.equal(await heir.read('stdout', { timeoutMs: 50 }).then((bytes) => bytes?.length), 0)
+  assert.equal(await root.setcpid(cat.pid, 'flowcontrol', -1), true)
+  assert.equal(root.getcpid(cat.pid)?.flowcontrol, -1)
+  assert.equal(Buffer.from((await heir.read('stdout', { timeoutMs: 5000 })) ?? []).toString(), 'all of it')
+})
+
+/** Children as the kernel lists them. */
+const seenChildren = (pid: number): readonly string[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)

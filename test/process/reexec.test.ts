@@ -180,3 +180,25 @@ test('P27: a chain of 200 forks, each re-executed', async () => {
   assert.equal(last.path.length, 201)
   assert.equal(await last.sys.getpid(), last.pid)
 })
+
+test('A15, A47: reexec() that is given up while it is under way loses no order of others', async () => {
+  await using root = await Agent.start()
+  const child = await root.fork()
+  for (let round = 0; round < 20; round++) {
+    const limit = new AbortController()
+    const renewed = child.reexec({ signal: limit.signal })
+    const refused = assert.rejects(renewed, /enough/)
+    limit.abort(new Error('enough'))
+    const answers = Array.from({ length: 5 }, () => child.sys.getpid({ timeoutMs: 5000 }))
+    await refused
+    assert.deepEqual(await Promise.all(answers), Array(5).fill(child.pid))
+  }
+})
+
+test('A15: reexec() below a root that has ended is an AgentError', async () => {
+  const root = await Agent.start()
+  const child = await root.fork()
+  process.kill(root.pid, 'SIGKILL')
+  await root.watch()
+  await assert.rejects(child.reexec(), { name: 'AgentError' })
+})

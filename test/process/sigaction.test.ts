@@ -133,3 +133,10 @@ test('A25: SIGSYS from another process is an event with its sender', async () =>
   assert.deepEqual([came[0]?.code, came[0]?.pid], [0, root.pid])
   assert.equal(await child.sys.getpid(), child.pid)
 })
+
+test('C86: an action that is none is refused by name, and so is a single signal where a list is wanted', async () => {
+  await using root = await Agent.start()
+  await assert.rejects(root.sigaction('SIGUSR1', 'evnt' as never), { name: 'InvalidInputError', message: /event/ })
+  assert.throws(() => root.watchSignals('SIGUSR1' as never), { name: 'InvalidInputError', field: 'signals' })
+  assert.equal(await root.sigaction('SIGUSR1', null), 'SIG_DFL')
+})

@@ -5,13 +5,14 @@ import type { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { machineArch } from '../../src/linux/arch.ts'
 import { syscallNumber } from '../../src/linux/syscalls.ts'
 import { Agent } from '../../src/process/agent.ts'
 import type { PipedProcess } from '../../src/process/process.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { eventually } from '../support/eventually.ts'
-import { descendants, namespaceOf, seen, survivors } from '../support/proc.ts'
+import { descendants, isAlive, namespaceOf, seen, survivors } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
 
 checkMachine()
@@ -142,6 +143,103 @@ test(
     assert.deepEqual([root.children, descendants(root.pid)], [0, []])
   },
 )
+
+test('A50: what is detached three levels down stays, with all above it, when the tree is closed', async () => {
+  const root = await Agent.start()
+  const middle = await root.fork()
+  const parent = await middle.fork()
+  const sleeper = await (await parent.fork()).exec('/bin/sleep', ['sleep', '1000'], { stdio: 'null' })
+  await sleeper.detach()
+  await root.close()
+  // Those above would end it at once; that nothing happens can only be waited for.
+  await sleep(300)
+  const tree = [root.pid, middle.pid, parent.pid, sleeper.pid]
+  const left = tree.filter(isAlive)
+  process.kill(sleeper.pid, 'SIGKILL')
+  assert.deepEqual(left, tree)
+  await eventually(
+    () => !tree.some(isAlive),
+    () => JSON.stringify(tree.map(seen)),
+  )
+})
+
+test('A50, X07: a process that was detached has the orphans below it, and ends with the last of them', async () => {
+  const root = await Agent.start()
+  const parent = await root.fork()
+  const script = 'read word; sleep 1000 >/dev/null 2>&1 & echo $!'
+  const sh = await (await parent.fork()).exec('/bin/sh', ['sh', '-c', script], { env: { PATH: '/usr/bin:/bin' } })
+  await parent.detach()
+  sh.stdin.end('\n')
+  const orphan = Number(await text(sh.stdout))
+  // Nobody tells the end of what was let go, so nobody but its holder closes what is held of it.
+  sh.stderr.destroy()
+  await eventually(
+    () => seen(orphan)?.parent !== sh.pid,
+    () => 'the shell has ended',
+  )
+  const reaper = seen(orphan)?.parent
+  await root.close()
+  const lives = isAlive(orphan)
+  process.kill(orphan, 'SIGKILL')
+  assert.deepEqual([reaper, lives], [parent.pid, true])
+  await eventually(
+    () => ![orphan, parent.pid, root.pid].some(isAlive),
+    () => JSON.stringify([orphan, parent.pid, root.pid].map(seen)),
+  )
+})
+
+test(
+  'X06, X28: setUser() sets the parent-death signal again that the process had, whichever that was',
+  requires({ root: true }),
+  async () => {
+    await using root = await Agent.start()
+    for (const signal of [0, 15] as const) {
+      const child = await root.fork()
+      await child.sys.prctl('PR_SET_PDEATHSIG', signal)
+      await child.setUser({ uid: 12_345, gid: 12_345 })
+      assert.equal(await child.sys.prctlRead('PR_GET_PDEATHSIG'), signal)
+    }
+  },
+)
+
+test('A32: each way to fail has its class: the caller, the filter, the system, the target, the time, the kernel', async () => {
+  await using root = await Agent.start()
+  const [filtered, stopped, closed] = [await root.fork(), await root.fork(), await root.fork()]
+  await filtered.filter({ deny: ['getpid'] })
+  await closed.close()
+  const nap = { tv_sec: 1000, tv_nsec: 0 }
+  const dies = stopped.sys.nanosleep(nap)
+  const failures: Readonly<Record<string, () => Promise<unknown>>> = {
+    InvalidInputError: () => root.sys.kill('nobody' as unknown as number, 'SIGTERM'),
+    UnsupportedError: () => root.sys.jail_attach(1),
+    'StateError FILTERED': () => filtered.sys.getpid(),
+    'StateError closed': () => closed.sys.getpid(),
+    TimeoutError: () => filtered.sys.nanosleep(nap, { timeoutMs: 10 }),
+    AgentError: () => {
+      stopped.kill('SIGKILL')
+      return dies
+    },
+    'SyscallError EBADF': () => root.sys.close(1234),
+  }
+  for (const [wanted, fails] of Object.entries(failures)) {
+    const error = (await fails().then(
+      () => assert.fail(`${wanted} was wanted`),
+      (reason: unknown) => reason,
+    )) as { name: string; state?: string; errno?: string }
+    assert.equal([error.name, error.state ?? error.errno ?? ''].join(' ').trim(), wanted)
+  }
+})
+
+test('D-A19: clone(2), clone3(2), fork(2) and vfork(2) as such are refused: no second process comes to stand on the stack', async () => {
+  await using root = await Agent.start()
+  const CLONE_VM = 0x100
+  for (const name of ['clone', 'clone3', 'fork', 'vfork'] as const) {
+    if (syscallNumber(machineArch(), name) === undefined) continue
+    const refused = { name: /^(SyscallError|InvalidInputError)$/, message: /EINVAL|use clone\(\)/ }
+    await assert.rejects(root.sys.syscall(name, CLONE_VM, 0, 0, 0, 0), refused, name)
+  }
+  assert.deepEqual([await root.sys.getpid(PATIENCE), descendants(root.pid)], [root.pid, []])
+})
 
 /** execve(2): one text may have 128 KiB, all together a quarter of the stack's limit, which is 2 MiB as a rule. */
 const TEXT_BYTES = 100_000

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { TimeoutError } from '../../src/base/errors.ts'
 import { Agent } from '../../src/process/agent.ts'
@@ -161,4 +163,44 @@ test('an agent with children does not execute a program: nobody would report the
   const child = await root.fork()
   await child.fork()
   await assert.rejects(child.exec('/bin/true'), { name: 'StateError', state: 'parent' })
+})
+
+test('A47: an order of whose signal is aborted already is not sent', async () => {
+  await using root = await Agent.start()
+  const reason = new Error('never mind')
+  const aborted = { signal: AbortSignal.abort(reason) }
+  await assert.rejects(root.sys.chdir('/proc', aborted), reason)
+  assert.notEqual(await root.sys.getcwd(), '/proc')
+  await assert.rejects(root.fork(aborted), reason)
+  await assert.rejects(root.setopt('grace', 7, aborted), reason)
+  assert.notEqual(root.getopt('grace'), 7)
+  assert.equal(root.children, 0)
+})
+
+test('A47, D-A02: a limit that is none is refused before anything is sent; one of years is not one of a millisecond', async () => {
+  await using root = await Agent.start()
+  for (const timeoutMs of [NaN, -1, '5', null]) {
+    await assert.rejects(root.sys.chdir('/proc', { timeoutMs: timeoutMs as number }), {
+      name: 'InvalidInputError',
+      field: 'timeoutMs',
+    })
+    await assert.rejects(root.close({ timeoutMs: timeoutMs as number }), { name: 'InvalidInputError' })
+  }
+  await assert.rejects(root.watch({ timeoutMs: NaN }), { name: 'InvalidInputError' })
+  assert.notEqual(await root.sys.getcwd(), '/proc')
+  const nap = { tv_sec: 0, tv_nsec: 20_000_000 }
+  for (const timeoutMs of [2 ** 31, 1e12, Infinity]) await root.sys.nanosleep(nap, { timeoutMs })
+})
+
+test('A05: close() without a limit, or a long one, lets a clean-up take its time', async () => {
+  for (const timeoutMs of [Infinity, 1e12]) {
+    const folder = mkdtempSync(join(tmpdir(), 'carrel-waiting-'))
+    const root = await Agent.start()
+    const p = program()
+    p.nanosleep({ tv_sec: 0, tv_nsec: 50_000_000 })
+    p.unlinkat('AT_FDCWD', folder, ['AT_REMOVEDIR'])
+    root.onEnd(1, p)
+    await root.close({ timeoutMs })
+    assert.equal(existsSync(folder), false)
+  }
 })

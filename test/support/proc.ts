@@ -35,6 +35,9 @@ export function seen(pid: number): Seen | undefined {
   }
 }
 
+/** Whether a process runs, sleeps or is stopped: neither gone nor a zombie. */
+export const isAlive = (pid: number): boolean => ![undefined, 'Z', 'X'].includes(seen(pid)?.state)
+
 export function allProcesses(): readonly Seen[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.flatMap((pid) => seen(Number(pid)) ?? [])

@@ -1,15 +1,18 @@
+import { SECCOMP_ACTIONS } from '../../linux/tables/seccomp.ts'
 import type { SeccompAction } from './profile.ts'
+
+const { values: RET } = SECCOMP_ACTIONS
 
 /** `SECCOMP_RET_*` of <linux/seccomp.h>, by the action that stands for it. */
 const RETURN_VALUES = {
-  SCMP_ACT_KILL_PROCESS: 0x8000_0000,
-  SCMP_ACT_KILL_THREAD: 0x0000_0000,
-  SCMP_ACT_TRAP: 0x0003_0000,
-  SCMP_ACT_ERRNO: 0x0005_0000,
-  SCMP_ACT_NOTIFY: 0x7fc0_0000,
-  SCMP_ACT_TRACE: 0x7ff0_0000,
-  SCMP_ACT_LOG: 0x7ffc_0000,
-  SCMP_ACT_ALLOW: 0x7fff_0000,
+  SCMP_ACT_KILL_PROCESS: RET.SECCOMP_RET_KILL_PROCESS,
+  SCMP_ACT_KILL_THREAD: RET.SECCOMP_RET_KILL_THREAD,
+  SCMP_ACT_TRAP: RET.SECCOMP_RET_TRAP,
+  SCMP_ACT_ERRNO: RET.SECCOMP_RET_ERRNO,
+  SCMP_ACT_NOTIFY: RET.SECCOMP_RET_USER_NOTIF,
+  SCMP_ACT_TRACE: RET.SECCOMP_RET_TRACE,
+  SCMP_ACT_LOG: RET.SECCOMP_RET_LOG,
+  SCMP_ACT_ALLOW: RET.SECCOMP_RET_ALLOW,
 } as const satisfies Record<SeccompAction['type'], number>
 
 /** The 32-bit value that a filter returns for an action: `SECCOMP_RET_*` with the errno or the tracer's data in the low 16 bits. */

@@ -1,4 +1,4 @@
-import { BPF_OP } from './bpf.ts'
+import { BPF_OP } from '../../linux/bpf-instructions.ts'
 import type { BpfGraph, NodeId } from './bpf-graph.ts'
 import type { SeccompArgument } from './profile.ts'
 import { argumentHigh, argumentLow } from './seccomp-data.ts'

@@ -1,4 +1,4 @@
-import type { BPF_OP } from './bpf.ts'
+import type { BPF_OP } from '../../linux/bpf-instructions.ts'
 
 /** A conditional jump's test of the accumulator against a constant. */
 export type BpfTest = typeof BPF_OP.JEQ_K | typeof BPF_OP.JGT_K | typeof BPF_OP.JGE_K | typeof BPF_OP.JSET_K

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InvalidInputError } from '../../base/errors.ts'
 import { actionValue, printActionValue } from './action-value.ts'
-import { BPF_OP, type SockFilter } from './bpf.ts'
+import { BPF_OP, type BpfInstruction } from '../../linux/bpf-instructions.ts'
 import { assembleSeccomp, compileSeccomp } from './compile.ts'
 import { decide } from './decide.ts'
-import { disassemble } from './disassemble.ts'
+import { disassembleBpf } from '../../linux/bpf-program.ts'
 import {
   ALLOW,
   failWith,
@@ -28,7 +28,7 @@ const BASE: SeccompProfile = {
   rules: [],
 }
 
-function outcome(program: readonly SockFilter[], call: SeccompData): string {
+function outcome(program: readonly BpfInstruction[], call: SeccompData): string {
   return printActionValue(simulate(program, call).value)
 }
 
@@ -59,28 +59,28 @@ test('compileSeccomp() of a small profile gives this listing', () => {
     { names: ['ioctl'], action: failWith(1), args: [low32Equal(1, 0x5412)] },
     { names: ['ioctl'], action: ALLOW },
   ]
-  const listing = disassemble(assembleSeccomp({ ...BASE, rules }, OPTIONS))
+  const listing = disassembleBpf(assembleSeccomp({ ...BASE, rules }, OPTIONS), 'x64')
   assert.equal(
     listing,
-    `0000: A = arch
-0001: if (A == 0xc000003e) goto 0002 else goto 0017
-0002: A = nr
-0003: if (A & 0x40000000) goto 0016 else goto 0004
-0004: if (A >= 0x11) goto 0011 else goto 0005
-0005: if (A >= 0x3) goto 0007 else goto 0006
-0006: if (A >= 0x2) goto 0015 else goto 0010
-0007: if (A >= 0x10) goto 0008 else goto 0018
-0008: A = args[1]
-0009: if (A == 0x5412) goto 0015 else goto 0010
-0010: return ALLOW
-0011: if (A >= 0xa6) goto 0013 else goto 0012
-0012: if (A >= 0xa5) goto 0015 else goto 0018
-0013: if (A >= 0x190) goto 0014 else goto 0018
-0014: if (A >= 0x191) goto 0018 else goto 0015
-0015: return ERRNO(1)
-0016: if (A == 0xffffffff) goto 0018 else goto 0017
-0017: return KILL_PROCESS
-0018: return ERRNO(38)`,
+    `   0: BPF_STMT(BPF_LD|BPF_W|BPF_ABS, 0x4) /* arch */
+   1: BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0xc000003e, 0, 15) /* AUDIT_ARCH_X86_64 */
+   2: BPF_STMT(BPF_LD|BPF_W|BPF_ABS, 0x0) /* nr */
+   3: BPF_JUMP(BPF_JMP|BPF_JSET|BPF_K, 0x40000000, 12, 0)
+   4: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x11, 6, 0) /* pread64 */
+   5: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x3, 1, 0) /* close */
+   6: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x2, 8, 3) /* open */
+   7: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x10, 0, 10) /* ioctl */
+   8: BPF_STMT(BPF_LD|BPF_W|BPF_ABS, 0x18) /* args[1] */
+   9: BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0x5412, 5, 0)
+  10: BPF_STMT(BPF_RET|BPF_K, 0x7fff0000) /* SECCOMP_RET_ALLOW */
+  11: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0xa6, 1, 0)
+  12: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0xa5, 2, 5)
+  13: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x190, 0, 4)
+  14: BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x191, 3, 0)
+  15: BPF_STMT(BPF_RET|BPF_K, 0x50001) /* SECCOMP_RET_ERRNO + EPERM */
+  16: BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0xffffffff, 1, 0)
+  17: BPF_STMT(BPF_RET|BPF_K, 0x80000000) /* SECCOMP_RET_KILL_PROCESS */
+  18: BPF_STMT(BPF_RET|BPF_K, 0x50026) /* SECCOMP_RET_ERRNO + ENOSYS */`,
   )
 })
 

@@ -2,7 +2,7 @@ import { InvalidInputError } from '../../base/errors.ts'
 import type { Arch } from '../../linux/arch.ts'
 import { actionValue } from './action-value.ts'
 import { argumentTest } from './argument-test.ts'
-import { BPF_MAXINSNS, BPF_OP, encodeProgram, type SockFilter } from './bpf.ts'
+import { BPF_MAXINSNS, BPF_OP, encodeBpf, type BpfInstruction } from '../../linux/bpf-instructions.ts'
 import { type BpfGraph, createBpfGraph, type NodeId, nodesFromEnd } from './bpf-graph.ts'
 import { emitGraph } from './emit-graph.ts'
 import { KILL_PROCESS, SECCOMP_ARCHES, type SeccompProfile, type SeccompRule } from './profile.ts'
@@ -25,14 +25,14 @@ export interface CompileOptions {
  * @throws InvalidInputError naming the field, also if the filter is longer than the kernel loads.
  */
 export function compileSeccomp(profile: SeccompProfile, options: CompileOptions): Uint8Array {
-  return encodeProgram(assembleSeccomp(profile, options))
+  return encodeBpf(assembleSeccomp(profile, options))
 }
 
 /**
  * Compiles a profile as `compileSeccomp` does, to instructions.
  * @throws InvalidInputError naming the field.
  */
-export function assembleSeccomp(profile: SeccompProfile, options: CompileOptions): SockFilter[] {
+export function assembleSeccomp(profile: SeccompProfile, options: CompileOptions): BpfInstruction[] {
   const { numbers, otherNames = [], skipUnknownNames = false } = options
   validateProfile(profile, skipUnknownNames ? null : new Set([...Object.keys(numbers), ...otherNames]))
   checkArchitecture(profile, options.arch)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { argumentTest } from './argument-test.ts'
-import { BPF_OP } from './bpf.ts'
+import { BPF_OP } from '../../linux/bpf-instructions.ts'
 import { type BpfGraph, createBpfGraph, type NodeId } from './bpf-graph.ts'
 import { emitGraph } from './emit-graph.ts'
 import { checkProgram, simulate } from './simulate.ts'

@@ -1,8 +1,8 @@
-import { BPF_MAX_BRANCH, BPF_OP, type SockFilter } from './bpf.ts'
+import { BPF_MAX_BRANCH, BPF_OP, type BpfInstruction } from '../../linux/bpf-instructions.ts'
 import { type BpfGraph, type BpfNode, type NodeId, nodesFromEnd } from './bpf-graph.ts'
 
 /** Lays a graph out as a program. Jumps of BPF only go forward, so code is written from its end and every target is known. */
-export function emitGraph(graph: BpfGraph, root: NodeId): SockFilter[] {
+export function emitGraph(graph: BpfGraph, root: NodeId): BpfInstruction[] {
   const layout = createLayout(graph)
   for (const id of nodesFromEnd(graph, root)) layout.place(id)
   return layout.program()
@@ -10,11 +10,11 @@ export function emitGraph(graph: BpfGraph, root: NodeId): SockFilter[] {
 
 interface Layout {
   place(id: NodeId): void
-  program(): SockFilter[]
+  program(): BpfInstruction[]
 }
 
 function createLayout(graph: BpfGraph): Layout {
-  const reversed: SockFilter[] = []
+  const reversed: BpfInstruction[] = []
   /** Where each node is, counted from the end */
   const homes = new Map<NodeId, number>()
   /** Where the nearest way to each node is: itself, or a trampoline to it */
@@ -25,7 +25,7 @@ function createLayout(graph: BpfGraph): Layout {
     if (place === undefined) throw new Error(`BPF node ${id} is used before it is placed`)
     return reversed.length - 1 - place
   }
-  const put = (id: NodeId, instruction: SockFilter): void => {
+  const put = (id: NodeId, instruction: BpfInstruction): void => {
     places.set(id, reversed.push(instruction) - 1)
   }
   /** A conditional jump reaches 255 instructions: farther targets get a JA (32-bit offset), or a return of their own. */
@@ -56,7 +56,7 @@ function createLayout(graph: BpfGraph): Layout {
   }
 }
 
-function plain(code: number, k: number): SockFilter {
+function plain(code: number, k: number): BpfInstruction {
   return { code, jt: 0, jf: 0, k }
 }
 

@@ -5,11 +5,9 @@ import { type CompileOptions, compileSeccomp } from './compile.ts'
 import { DEFAULT_SECCOMP_PROFILE } from './default-profile.ts'
 import type { SeccompProfile } from './profile.ts'
 
-export { decodeProgram } from './bpf.ts'
 export { assembleSeccomp, type CompileOptions, compileSeccomp } from './compile.ts'
 export { decide } from './decide.ts'
 export { DEFAULT_SECCOMP_PROFILE } from './default-profile.ts'
-export { disassemble } from './disassemble.ts'
 export { printProfile } from './print-profile.ts'
 export {
   ALLOW,

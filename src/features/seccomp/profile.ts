@@ -1,10 +1,11 @@
 import type { Arch } from '../../linux/arch.ts'
+import { AUDIT_ARCH } from '../../linux/tables/seccomp.ts'
 
 /** Per architecture: libseccomp's name, the `AUDIT_ARCH_*` in `seccomp_data.arch`, and the bit that marks a second ABI's numbers. */
 export const SECCOMP_ARCHES = {
   // x32 shares AUDIT_ARCH_X86_64 and differs only by __X32_SYSCALL_BIT: a filter that ignores the bit is bypassed (seccomp(2)).
-  x64: { name: 'SCMP_ARCH_X86_64', audit: 0xc000003e, foreignBit: 0x4000_0000 },
-  arm64: { name: 'SCMP_ARCH_AARCH64', audit: 0xc00000b7, foreignBit: 0 },
+  x64: { name: 'SCMP_ARCH_X86_64', audit: AUDIT_ARCH.values.AUDIT_ARCH_X86_64, foreignBit: 0x4000_0000 },
+  arm64: { name: 'SCMP_ARCH_AARCH64', audit: AUDIT_ARCH.values.AUDIT_ARCH_AARCH64, foreignBit: 0 },
 } as const satisfies Record<Arch, { name: string; audit: number; foreignBit: number }>
 
 /** libseccomp's name of an architecture that a filter can be compiled for. */

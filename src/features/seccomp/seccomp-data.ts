@@ -1,3 +1,5 @@
+import { SECCOMP_DATA as LAYOUT } from '../../linux/structs/process.ts'
+
 /** What the kernel shows a filter about a call: `struct seccomp_data` of <linux/seccomp.h>, 64 bytes. */
 export interface SeccompData {
   /** System call number as unsigned 32 bits */
@@ -10,7 +12,13 @@ export interface SeccompData {
 }
 
 /** Byte offsets in `struct seccomp_data`. */
-export const SECCOMP_DATA = { nr: 0, arch: 4, instructionPointer: 8, args: 16, size: 64 } as const
+export const SECCOMP_DATA = {
+  nr: LAYOUT.offset('nr'),
+  arch: LAYOUT.offset('arch'),
+  instructionPointer: LAYOUT.offset('instruction_pointer'),
+  args: LAYOUT.offset('args'),
+  size: LAYOUT.size(),
+} as const
 
 /** Byte offset of the low half of an argument; the kernel offers a filter 32-bit loads only, and both architectures are little-endian. */
 export function argumentLow(index: number): number {

@@ -1,4 +1,4 @@
-import { BPF_MAXINSNS, BPF_OP, type SockFilter } from './bpf.ts'
+import { BPF_MAXINSNS, BPF_OP, type BpfInstruction } from '../../linux/bpf-instructions.ts'
 import { encodeSeccompData, SECCOMP_DATA, type SeccompData } from './seccomp-data.ts'
 
 /** What a program did with one call. */
@@ -13,7 +13,7 @@ export interface Simulation {
  * Runs a filter on a call as the kernel's interpreter does, so that rules are tested without a kernel.
  * Preconditions: `checkProgram(program)` did not throw.
  */
-export function simulate(program: readonly SockFilter[], data: SeccompData): Simulation {
+export function simulate(program: readonly BpfInstruction[], data: SeccompData): Simulation {
   const words = new DataView(encodeSeccompData(data).buffer)
   let accumulator = 0
   for (let at = 0, steps = 1; ; at++, steps++) {
@@ -40,14 +40,14 @@ function passes(code: number, accumulator: number, k: number): boolean {
  * Checks what the kernel checks before it loads a filter (bpf_check_classic and seccomp_check_filter), for the opcodes that we emit.
  * @throws RangeError naming the instruction.
  */
-export function checkProgram(program: readonly SockFilter[]): void {
+export function checkProgram(program: readonly BpfInstruction[]): void {
   if (program.length === 0 || program.length > BPF_MAXINSNS)
     throw new RangeError(`A program of ${program.length} instructions`)
   program.forEach((instruction, at) => checkInstruction(instruction, at, program.length))
   if (program.at(-1)?.code !== BPF_OP.RET_K) throw new RangeError('The last instruction is no return')
 }
 
-function checkInstruction({ code, jt, jf, k }: SockFilter, at: number, length: number): void {
+function checkInstruction({ code, jt, jf, k }: BpfInstruction, at: number, length: number): void {
   const known: readonly number[] = Object.values(BPF_OP)
   if (!known.includes(code)) throw new RangeError(`Unknown opcode at ${at}`)
   if (!Number.isInteger(k) || k < 0 || k > 0xffff_ffff) throw new RangeError(`Operand out of range at ${at}`)

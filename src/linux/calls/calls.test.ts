@@ -108,6 +108,23 @@ test('arguments that cannot be meant are refused by name', () => {
     ['openat2', [-100, 'x', { resolv: 1 }], 'openat2.how.resolv'],
     ['ioctl', [0, 'TIOCSCTY'], 'ioctl.request'],
     ['capset', [{ effective: ['CAP_SYS_ADMN'] }], 'capset.datap.effective'],
+    ['capset', [{ effective: [-5] }], 'capset.datap.effective'],
+    ['capset', [{ effective: [2n ** 40n] }], 'capset.datap.effective'],
+    ['capset', [{ effective: 2n ** 64n }], 'capset.datap.effective'],
+    ['rt_sigprocmask', ['SIG_BLOCK', [0]], 'rt_sigprocmask.set[0]'],
+    ['rt_sigprocmask', ['SIG_BLOCK', ['SIGHUP', 65]], 'rt_sigprocmask.set[1]'],
+    ['lseek', [3, 0, 2n ** 64n], 'lseek.whence'],
+    ['lseek', [3, 2 ** 64, 'SEEK_SET'], 'lseek.offset'],
+    ['fsconfig', [3, 'FSCONFIG_SET_STRING', 'k', 0.5, 0], 'fsconfig.value'],
+    ['setsockopt', [3, 'SOL_SOCKET', 'SO_RCVBUF', 2 ** 40], 'setsockopt.optval'],
+    ['bind', [3, null], 'bind.addr'],
+    ['bind', [3, { path: 'a\0b' }], 'bind.addr.path'],
+    ['bind', [3, { address: '::1', port: -1 }], 'bind.addr.port'],
+    ['bind', [3, { address: 5, port: 1 }], 'bind.addr'],
+    ['sendmsg', [3, { data: undefined }, 0], 'sendmsg.msg.data'],
+    ['sendmsg', [3, { data: '', rights: [2 ** 31] }, 0], 'sendmsg.msg.rights[0]'],
+    ['sendmsg', [3, { data: '', rights: 'x' }, 0], 'sendmsg.msg.rights'],
+    ['sendmsg', [3, { data: '', rights: [1], control: new Uint8Array(8) }, 0], 'sendmsg.msg.rights'],
     ['bpf', ['BPF_PROG_ATTACH', { insns: new Uint8Array(8), target_fd: 3 }], 'bpf.attr'],
   ]
   for (const [name, args, field] of wrong) {
@@ -217,6 +234,7 @@ test('encodeAddress() and decodeAddress() undo each other', () => {
     { address: '::1', port: 1 },
     { address: '10:0:1::', port: 1 },
     { netlink: 5, groups: 1 },
+    { path: '' },
   ]
   for (const one of all) assert.deepEqual(decodeAddress(encodeAddress(one)), one)
   assert.throws(() => encodeAddress({ path: 'x'.repeat(108) }), InvalidInputError)

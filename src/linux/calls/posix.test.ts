@@ -94,7 +94,10 @@ test('arguments that cannot be meant are refused by name', () => {
     ['mkfifo', ['/a', 0o10000], 'mkfifo.mode'],
     ['poll', [[], Number.NaN], 'poll.timeout'],
     ['ioctlUpdate', [0, 'TUNSETIFF', 5], 'ioctlUpdate.argument'],
-    ['sigqueue', [1, 'SIGUSR1', {}], 'sigqueue.info'],
+    ['sigqueue', [1, 'SIGUSR1', {}], 'sigqueue.info.value'],
+    ['sigqueue', [1, 'SIGUSR1', { value: 1, pid: 2 ** 40 }], 'sigqueue.info.pid'],
+    ['setrlimit', ['RLIMIT_CORE', { cur: undefined, max: 1 }], 'setrlimit.rlim.cur'],
+    ['setrlimit', ['RLIMIT_CORE', { cur: 1, max: -2 }], 'setrlimit.rlim.max'],
     ['fcntl', [0, 'F_SETFD', 'FD_CLOEXE'], 'fcntl.arg'],
     ['open', ['/a', 2 ** 65], 'open.flags'],
   ]

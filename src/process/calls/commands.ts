@@ -1,14 +1,17 @@
 import type { Readable } from 'node:stream'
 import { InvalidInputError, TimeoutError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import { signalNumber } from '../../linux/signal.ts'
 import { program } from '../../program/builder.ts'
 import type { Agent } from '../agent.ts'
+import { checkOptions, LIMIT_OPTIONS } from '../check-options.ts'
 import type { Caller } from '../caller.ts'
 import type { ExecOptions } from '../exec.ts'
 import type { Exit, Rusage } from '../tree/exit.ts'
 import type { Process } from '../process.ts'
 import { limitsOf } from '../connection/waiting.ts'
+import { timerFor } from '../streams/timer.ts'
 
 /** How a command is run; after `timeoutMs`, and when `signal` aborts, it is killed. */
 export interface CommandOptions
@@ -38,6 +41,11 @@ export interface CommandResult<Output = string> {
   readonly stderr: Output
   readonly rusage: Rusage
 }
+
+const COMMAND_OPTIONS = [
+  ...LIMIT_OPTIONS,
+  ...['argv0', 'cwd', 'descriptors', 'env', 'prepare', 'input', 'maxOutputBytes', 'encoding'],
+]
 
 /** Bytes of output unless the caller says otherwise */
 const MOST_OUTPUT = 16 * 1024 * 1024
@@ -73,14 +81,21 @@ function checkCommand(argv: readonly string[], options: CommandOptions): void {
       field: 'argv',
     })
   }
-  const { maxOutputBytes = 0, encoding = 'utf8' } = options
-  if (!(maxOutputBytes >= 0)) {
-    throw new InvalidInputError(`maxOutputBytes must be a number of bytes from 0 on, not ${maxOutputBytes}`, {
-      field: 'maxOutputBytes',
-    })
+  const { maxOutputBytes = 0, encoding = 'utf8', input } = options
+  checkOptions(options, COMMAND_OPTIONS, 'cmd()')
+  if (input !== undefined && typeof input !== 'string' && !((input as unknown) instanceof Uint8Array)) {
+    throw new InvalidInputError(`input must be text or bytes, not ${describeValue(input)}`, { field: 'input' })
+  }
+  if (typeof maxOutputBytes !== 'number' || !(maxOutputBytes >= 0)) {
+    throw new InvalidInputError(
+      `maxOutputBytes must be a number of bytes from 0 on, not ${describeValue(maxOutputBytes)}`,
+      {
+        field: 'maxOutputBytes',
+      },
+    )
   }
   if (encoding !== 'utf8' && encoding !== 'buffer') {
-    throw new InvalidInputError(`encoding must be 'utf8' or 'buffer', not ${JSON.stringify(encoding)}`, {
+    throw new InvalidInputError(`encoding must be 'utf8' or 'buffer', not ${describeValue(encoding)}`, {
       field: 'encoding',
     })
   }
@@ -107,9 +122,8 @@ class Command {
     this.#left = maxOutputBytes
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (timeoutMs === Infinity) return
     const reason = new TimeoutError('The command', timeoutMs)
-    this.#timer = setTimeout(() => this.#stop({ outcome: 'timeout', reason }), timeoutMs)
+    this.#timer = timerFor(timeoutMs, () => this.#stop({ outcome: 'timeout', reason }))
   }
 
   async run(argv: readonly string[], options: CommandOptions): Promise<CommandResult<string | Uint8Array>> {
@@ -131,7 +145,7 @@ class Command {
 
   /** @throws the reason of a stop that came before there was a process */
   async #start(argv: readonly string[], options: CommandOptions): Promise<Process> {
-    const { input, timeoutMs: _timeout, signal: _signal, ...rest } = options
+    const { input, timeoutMs: _timeout, signal: _signal, maxOutputBytes: _most, encoding: _encoding, ...rest } = options
     try {
       const [child] = await Promise.all([this.#keeper.fork(), ...keeping(this.#keeper)])
       const stdio = [input === undefined ? 'null' : 'pipe', 'pipe', 'pipe'] as const

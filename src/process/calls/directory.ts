@@ -1,7 +1,7 @@
 import type { Call } from '../../linux/call.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { FILE_CALLS } from '../../linux/calls/files.ts'
-import { decodeDirectory, type DirectoryEntry } from '../../linux/directory.ts'
+import { decodeListing, type ListedEntry } from '../../linux/directory.ts'
 import { outBytes } from '../../linux/memory-params.ts'
 import { fd as fdParam } from '../../linux/params.ts'
 import type { PathArg } from '../../linux/raw-arg.ts'
@@ -14,12 +14,6 @@ import { limitsOf, waitFor } from '../connection/waiting.ts'
 export interface ReaddirOptions extends CallOptions {
   /** Directory that a relative path begins at, a descriptor of the process; default: its working directory */
   readonly dirfd?: number | 'AT_FDCWD'
-}
-
-/** One entry of a directory as the kernel gives it. */
-export interface ListedEntry extends DirectoryEntry {
-  /** The name as it is on disk: a name is any bytes but "/" and NUL, and in `name` those that are no UTF-8 are replaced by U+FFFD */
-  readonly bytes: Uint8Array
 }
 
 /** Room of the first two reads: most directories need no further message */
@@ -53,7 +47,7 @@ async function listDirectory(caller: Caller, path: PathArg, dirfd: number | 'AT_
   try {
     const chunks = first.map((chunk) => opened.get(chunk))
     while (chunks.at(-1)?.length !== 0) chunks.push(...(await readMore(caller, fd)))
-    return chunks.flatMap(entriesOf)
+    return chunks.flatMap(decodeListing)
   } finally {
     await caller.sys.close(fd, WITHOUT_LIMIT)
   }
@@ -75,19 +69,3 @@ const GETDENTS64: Call = {
 
 const getdents = (p: Program, fd: number | Ref<Fd>, size: number): Ref<Uint8Array> =>
   p.add(GETDENTS64, [fd, size]) as Ref<Uint8Array>
-
-/** Offsets of the record's length and of its name in struct linux_dirent64, getdents(2). */
-const RECORD_LENGTH = 16
-const NAME = 19
-
-/** The entries in one buffer of getdents64(2), with the bytes of their names. */
-export function entriesOf(buffer: Uint8Array): ListedEntry[] {
-  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-  let at = 0
-  return decodeDirectory(buffer).map((entry) => {
-    const end = at + view.getUint16(at + RECORD_LENGTH, true)
-    const name = buffer.subarray(at + NAME, end)
-    at = end
-    return { ...entry, bytes: name.slice(0, name.indexOf(0)) }
-  })
-}

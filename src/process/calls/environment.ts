@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../base/errors.ts'
+import { describeValue } from '../../linux/show-value.ts'
 
 /**
  * The environment that a process's programs get, environ(7). The kernel knows none: execve(2) takes a list of strings, and all else is
@@ -57,7 +58,7 @@ export class Environment {
 function checkName(name: string): string {
   if (typeof name === 'string' && name !== '' && !/[=\0]/.test(name)) return name
   throw new InvalidInputError(
-    `Environment name ${JSON.stringify(name)} must be text that is not empty and holds no "=" and no NUL`,
-    { field: `env.${name}` },
+    `Environment name ${describeValue(name)} must be text that is not empty and holds no "=" and no NUL`,
+    { field: `env.${String(name)}` },
   )
 }

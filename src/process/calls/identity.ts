@@ -44,6 +44,7 @@ export async function openIdentity(
   identity: ProcessIdentity,
   options: CallOptions,
 ): Promise<OpenedProcess> {
+  checkIdentity(identity)
   const { pid } = identity
   if (identity.bootId !== bootId()) throw gone(pid, 'of another boot')
   const p = program()
@@ -58,6 +59,16 @@ export async function openIdentity(
     closeSync(pidfd)
     throw error
   }
+}
+
+/** It was stored somewhere, and may be anything. @throws InvalidInputError */
+function checkIdentity(identity: unknown): void {
+  const { pid, startTicks, bootId: boot } = (identity ?? {}) as Record<keyof ProcessIdentity, unknown>
+  const isPid = Number.isInteger(pid) && Number(pid) > 0
+  if (isPid && Number.isSafeInteger(startTicks) && typeof boot === 'string') return
+  throw new InvalidInputError('identity must be what identityOf() gave: pid, startTicks and bootId', {
+    field: 'identity',
+  })
 }
 
 /** @throws StateError */

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../base/errors.ts'
 import type { Call } from '../../linux/call.ts'
+import { isCallOptions } from '../../linux/call-options.ts'
 import { CALLS } from '../../linux/calls/index.ts'
 import { FOREIGN } from '../../linux/foreign.ts'
 import { didYouMean } from '../../linux/nearest.ts'
@@ -96,19 +97,13 @@ export const printPlace = (place: readonly number[]): string => place.map((index
 type ByName = Readonly<Record<string, Call>>
 
 function plainCall(rule: RuledOperation<unknown>): CallOperation | undefined {
-  if (typeof rule.do === 'function' || hasLimits(rule.do)) return undefined
+  if (typeof rule.do === 'function' || isCallOptions(rule.do.at(-1))) return undefined
   if (rule.errexit === false || rule.transform || 'state' in rule) return undefined
   const [name] = rule.do
   if (name === 'syscall') return rule.do
   const call = (CALLS as ByName)[name]
   // The end of the connection is the success of some: no program answers after them.
   return call && !call.ends ? rule.do : undefined
-}
-
-/** Whether the last argument says how long to wait. */
-export function hasLimits(call: CallOperation): boolean {
-  const last: unknown = call.at(-1)
-  return typeof last === 'object' && last !== null && ('timeoutMs' in last || 'signal' in last)
 }
 
 /** Adds a system call to a program. @throws InvalidInputError */

@@ -1,11 +1,12 @@
 import { AgentError } from '../../base/errors.ts'
-import type { CallOptions } from '../../linux/call-options.ts'
+import { type CallOptions, isCallOptions } from '../../linux/call-options.ts'
 import { CALLS } from '../../linux/calls/index.ts'
 import { FOREIGN, type ForeignCalls, type ForeignName, foreignError } from '../../linux/foreign.ts'
 import type { SysCalls } from '../../linux/generated/signatures.ts'
 import type { SyscallName } from '../../linux/syscalls.ts'
 import { program, type Program, type ProgramBuilder } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
+import { checkOptions, LIMIT_OPTIONS } from '../check-options.ts'
 
 type Run = (program: Program, options?: CallOptions) => Promise<ProgramResult>
 
@@ -25,17 +26,8 @@ export interface Sys extends SysCalls, ForeignCalls {
   syscall(name: SyscallName, ...args: readonly unknown[]): Promise<number | bigint>
 }
 
-const OPTION_NAMES = new Set(['timeoutMs', 'signal'])
-
 /** Kernel names of the calls after which nobody answers. */
 const ENDS = new Set(['exit', ...Object.values(CALLS).flatMap((call) => (call.ends ? [call.name] : []))])
-
-/** Whether a last argument is `{ timeoutMs, signal }` and not an argument of the call. */
-function isOptions(value: unknown): value is CallOptions {
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false
-  const keys = Object.keys(value)
-  return keys.length > 0 && keys.every((key) => OPTION_NAMES.has(key))
-}
 
 class SystemCalls {
   readonly run: Run
@@ -68,16 +60,31 @@ class SystemCalls {
   }
 
   syscall(name: SyscallName, ...args: readonly unknown[]): Promise<unknown> {
-    const options = isOptions(args.at(-1)) ? (args.at(-1) as CallOptions) : undefined
+    const options = isCallOptions(args.at(-1)) ? (args.at(-1) as CallOptions) : undefined
     const add = (p: ProgramBuilder) => p.syscall(name, ...(options ? args.slice(0, -1) : args))
     return ENDS.has(name) ? this.end(add, options) : this.call(add, options)
   }
 }
 
+/**
+ * Takes the options off the arguments: the last one by its names, or what stands behind the call's own parameters.
+ * @throws InvalidInputError for an unknown name there
+ */
+function takeOptions(name: string, most: number, args: unknown[]): CallOptions | undefined {
+  if (isCallOptions(args.at(-1))) return args.pop() as CallOptions
+  if (args.length !== most + 1) return undefined
+  const last = args.at(-1)
+  if (last !== undefined && (typeof last !== 'object' || last === null || ArrayBuffer.isView(last))) return undefined
+  args.pop()
+  if (last !== undefined) checkOptions(last, LIMIT_OPTIONS, `${name}()`)
+  return last
+}
+
 for (const [name, call] of Object.entries(CALLS)) {
+  const most = call.params.filter((param) => !param.implied).length
   Object.defineProperty(SystemCalls.prototype, name, {
     async value(this: SystemCalls, ...args: unknown[]) {
-      const options = isOptions(args.at(-1)) ? (args.pop() as CallOptions) : undefined
+      const options = takeOptions(name, most, args)
       const add = (p: ProgramBuilder) => p.add(call, args)
       return call.ends ? this.end(add, options) : this.call(add, options)
     },

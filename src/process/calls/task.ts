@@ -1,5 +1,5 @@
 import { CarrelError } from '../../base/errors.ts'
-import type { CallOptions } from '../../linux/call-options.ts'
+import { type CallOptions, isCallOptions } from '../../linux/call-options.ts'
 import { program } from '../../program/builder.ts'
 import type { Agent } from '../agent.ts'
 import type { Caller } from '../caller.ts'
@@ -7,7 +7,6 @@ import { succeeded } from '../tree/member.ts'
 import {
   addCall,
   type CallOperation,
-  hasLimits,
   nextOf,
   type Operations,
   parseOperations,
@@ -146,7 +145,7 @@ class Task<State> {
     try {
       if (typeof rule.do === 'function') return await rule.do(this.#child, this.state)
       const [name, ...args] = rule.do
-      const limits = hasLimits(rule.do) || Object.keys(this.#limits).length === 0 ? [] : [this.#limits]
+      const limits = isCallOptions(rule.do.at(-1)) || Object.keys(this.#limits).length === 0 ? [] : [this.#limits]
       const call = this.#child.sys[name] as (...args: readonly unknown[]) => Promise<unknown>
       return await call.call(this.#child.sys, ...args, ...limits)
     } catch (error) {

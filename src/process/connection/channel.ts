@@ -5,6 +5,7 @@ import { errnoName } from '../../linux/errno.ts'
 import { FRAMES } from '../../protocol/wire.ts'
 import type { Addon, Channel as Watch } from '../addon.ts'
 import { faultError, type Frame, FrameReader, helloFrame, isAnswer, stampHeader } from './frames.ts'
+import { checkLimits } from '../check-options.ts'
 import { waitFor } from './waiting.ts'
 
 /** What a channel tells its owner. */
@@ -55,8 +56,8 @@ export class Channel {
   #nextId = 1
   #sweep: NodeJS.Timeout | undefined
   #sweepAt = Infinity
-  /** Nothing is sent until the answer to what was sent last */
-  #paused = false
+  /** Id of the request before whose answer nothing is sent; 0: none */
+  #alone = 0
   #holds = 0
   #ended: AgentError | undefined
   #closedByPeer = false
@@ -91,10 +92,17 @@ export class Channel {
 
   /**
    * Sends a frame and waits for its answer. The descriptors stay the caller's, the kernel holds copies once this returns.
-   * @throws AgentError when the connection ends first, TimeoutError, the signal's reason
+   * @throws InvalidInputError; AgentError when the connection ends first, TimeoutError, the signal's reason (aborted before: nothing is sent)
    */
-  request(type: number, frame: Uint8Array, descriptors: readonly number[], options: Patience = {}): Promise<Frame> {
-    if (this.#ended) return Promise.reject(this.#ended)
+  async request(
+    type: number,
+    frame: Uint8Array,
+    descriptors: readonly number[],
+    options: Patience = {},
+  ): Promise<Frame> {
+    if (this.#ended) throw this.#ended
+    checkLimits(options)
+    options.signal?.throwIfAborted()
     const id = this.#nextId
     this.#nextId = (id % 0xffff_ffff) + 1
     const answer = new Promise<Frame>((resolve, reject) => {
@@ -107,20 +115,10 @@ export class Channel {
   }
 
   /**
-   * As `request`, and nothing is sent between it and its answer: what others send meanwhile follows that.
+   * As `request`, and nothing is sent between it and its answer, a late one too: what others send meanwhile follows that.
    */
-  async requestAlone(
-    type: number,
-    frame: Uint8Array,
-    descriptors: readonly number[],
-    options?: Patience,
-  ): Promise<Frame> {
-    try {
-      return await this.request(type, frame, descriptors, { ...options, last: true })
-    } finally {
-      this.#paused = false
-      if (!this.#ended) this.#drain()
-    }
+  requestAlone(type: number, frame: Uint8Array, descriptors: readonly number[], options?: Patience): Promise<Frame> {
+    return this.request(type, frame, descriptors, { ...options, last: true })
   }
 
   /** One timer for all that wait with the usual patience: most answers come before a timer of their own would be set up. */
@@ -187,11 +185,11 @@ export class Channel {
 
   #send(id: number, bytes: Uint8Array, descriptors: readonly number[], last = false): void {
     const outgoing: Outgoing = { id, bytes, last, at: 0, descriptors }
-    if (this.#queue.length === 0 && !this.#paused && this.#write(outgoing)) return
+    if (this.#queue.length === 0 && this.#alone === 0 && this.#write(outgoing)) return
     if (this.#ended) return
     // The frame may be a program's cached bytes, which the next run stamps anew.
     this.#queue.push({ ...outgoing, bytes: bytes.slice() })
-    if (this.#queue.length === 1 && !this.#paused) this.#addon.onWritable(this.#watch, () => this.#drain())
+    if (this.#queue.length === 1 && this.#alone === 0) this.#addon.onWritable(this.#watch, () => this.#drain())
   }
 
   /** Writes as much as the socket takes; true when nothing is left. */
@@ -207,7 +205,7 @@ export class Channel {
       outgoing.at += written
       outgoing.descriptors = []
     }
-    this.#paused = outgoing.last
+    if (outgoing.last) this.#alone = outgoing.id
     return true
   }
 
@@ -224,10 +222,15 @@ export class Channel {
   }
 
   #drain(): void {
-    for (let next = this.#queue[0]; next && !this.#paused; next = this.#queue[0]) {
+    for (let next = this.#queue[0]; next && this.#alone === 0; next = this.#queue[0]) {
       if (!this.#write(next)) return this.#addon.onWritable(this.#watch, () => this.#drain())
       this.#queue.shift()
     }
+  }
+
+  #goOn(): void {
+    this.#alone = 0
+    this.#drain()
   }
 
   #onData(bytes: Uint8Array | null, descriptors: readonly number[]): void {
@@ -248,6 +251,7 @@ export class Channel {
   #dispatch(frame: Frame): void {
     if (frame.type === FRAMES.FAULT) throw faultError(frame.payload)
     if (!isAnswer(frame.type)) return this.#events.onEvent(frame)
+    if (this.#alone !== 0 && frame.id === this.#alone) this.#goOn()
     const pending = this.#pending.get(frame.id)
     if (!pending) {
       for (const descriptor of frame.descriptors) closeSync(descriptor)

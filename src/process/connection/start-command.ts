@@ -3,7 +3,8 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { AgentError, StateError, SyscallError, TimeoutError } from '../../base/errors.ts'
 import { program } from '../../program/builder.ts'
 import type { Channel } from '../addon.ts'
-import type { Caller } from '../caller.ts'
+import type { Member } from '../tree/member.ts'
+import { WAKE } from '../tree/wake.ts'
 import type { Exit } from '../tree/exit.ts'
 import { native } from '../native.ts'
 import type { Child } from '../tree/child.ts'
@@ -16,9 +17,6 @@ const LAST_WORDS_MS = 100
 
 /** How long a command that was killed may take to end, in milliseconds */
 const KILLED_MS = 500
-
-/** The last real-time signal: the only one that an agent does not block (agent/signals.c) */
-const WAKE = 64
 
 /** asm-generic/fcntl.h */
 const O_ASYNC = 0o20000
@@ -56,7 +54,7 @@ export class StartCommand {
    * parent-death signal says so; the parent of this one may be the command, whose end comes to this process first. Here it is the
    * signal of fcntl(2) F_SETSIG.
    */
-  async connect(agent: Caller): Promise<void> {
+  async connect(agent: Member): Promise<void> {
     const [ours, theirs] = native().socketpair()
     // After a re-exec: the old image took its end with it.
     if (this.#wire) native().close(this.#wire)

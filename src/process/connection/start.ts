@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { InvalidInputError, SyscallError, UnsupportedError } from '../../base/errors.ts'
-import type { CallOptions } from '../../linux/call-options.ts'
+import { type CallOptions, LIMIT_OPTIONS } from '../../linux/call-options.ts'
 import { DEFAULT_PATH } from '../../program/exec-steps.ts'
 import type { Started } from '../addon.ts'
 import { assertAgentFile } from './agent-file.ts'
@@ -25,6 +25,9 @@ export interface StartOptions extends CallOptions {
   /** Environment of the tree's programs, and of the wrapper. The agent itself has none */
   readonly env?: Readonly<Record<string, string>>
 }
+
+/** What `Agent.start()` takes. */
+export const START_OPTIONS = [...LIMIT_OPTIONS, 'linked', 'wrapper', 'binary', 'env']
 
 /** A root agent that was started, and has not said anything yet. */
 export interface Launched extends Started {

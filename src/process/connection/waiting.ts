@@ -1,5 +1,7 @@
 import { TimeoutError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
+import { checkLimits } from '../check-options.ts'
+import { timerFor } from '../streams/timer.ts'
 
 /** The part of larger options that says how long to wait. */
 export const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
@@ -10,6 +12,7 @@ export const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
 /**
  * Waits for a promise no longer than the caller allows: rejects with TimeoutError after `timeoutMs` and with the signal's reason
  * when it aborts. `abandon` runs in both cases, so that a late answer finds nobody.
+ * @throws InvalidInputError at once
  */
 export function waitFor<T>(
   answer: Promise<T>,
@@ -18,6 +21,7 @@ export function waitFor<T>(
   abandon: () => void,
 ): Promise<T> {
   const { timeoutMs, signal } = options ?? {}
+  if (options) checkLimits(options)
   const limited = timeoutMs !== undefined && timeoutMs !== Infinity
   if (!limited && !signal) return answer
   return new Promise<T>((resolve, reject) => {
@@ -27,7 +31,7 @@ export function waitFor<T>(
       reject(reason as Error)
     }
     const onAbort = () => giveUp(signal?.reason)
-    const timer = !limited ? undefined : setTimeout(() => giveUp(new TimeoutError(what, timeoutMs)), timeoutMs)
+    const timer = !limited ? undefined : timerFor(timeoutMs, () => giveUp(new TimeoutError(what, timeoutMs)))
     const done = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)

@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../base/errors.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import { PipeReader } from './pipe-reader.ts'
 
 /** Bytes per output stream; Infinity: as many as there are. */
@@ -19,7 +20,7 @@ const NAMES = ['stdout', 'stderr'] as const
  * @throws InvalidInputError for a number that is no count of bytes, or a stream that is not a pipe
  */
 export function creditOf(option: CreditOption, streams: Streams, field = 'credit'): readonly [PipeReader, number][] {
-  if (typeof option !== 'object') {
+  if (typeof option !== 'object' || option === null) {
     assertBytes(option, field)
     return NAMES.flatMap((name): [PipeReader, number][] => {
       const stream = streams[name]
@@ -46,7 +47,9 @@ export function creditLeft(streams: Streams): Credit {
 
 function assertBytes(bytes: number, field: string): void {
   if (bytes === Infinity || (Number.isSafeInteger(bytes) && bytes >= 0)) return
-  throw new InvalidInputError(`${field} is a number of bytes from 0 on, or Infinity, not ${bytes}`, { field })
+  throw new InvalidInputError(`${field} is a number of bytes from 0 on, or Infinity, not ${describeValue(bytes)}`, {
+    field,
+  })
 }
 
 function pipeOf(stream: unknown, field: string): PipeReader {

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream'
-import { StateError } from '../../base/errors.ts'
+import { InvalidInputError, StateError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { errnoName } from '../../linux/errno.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import type { Addon, Channel } from '../addon.ts'
 import { brokenPipe } from './program-streams.ts'
+import { timerFor } from './timer.ts'
 
 type Done = (error?: Error | null) => void
 
@@ -40,13 +42,15 @@ export class Deliveries {
   }
 
   /** What `deliver` of an InputStream does; the chunk comes back through the stream's _write. */
-  send(stream: Writable, data: string | Uint8Array, { timeoutMs = Infinity, signal }: CallOptions): Promise<number> {
+  async send(
+    stream: Writable,
+    data: string | Uint8Array,
+    { timeoutMs = Infinity, signal }: CallOptions,
+  ): Promise<number> {
     if (stream.writableEnded) {
-      return Promise.reject(new StateError('Input is closed: eof() was called', { state: 'closed', wanted: 'open' }))
+      throw new StateError('Input is closed: eof() was called', { state: 'closed', wanted: 'open' })
     }
-    // A view of its own: it is what the stream hands to _write, and so the name of this delivery.
-    const bytes =
-      typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    const bytes = viewOf(data)
     const delivery: Delivery = { taken: 0, givenUp: false }
     this.#known.set(bytes, delivery)
     return new Promise((resolve, reject) => {
@@ -61,8 +65,8 @@ export class Deliveries {
       }
       const onAbort = () => giveUp(() => reject(signal?.reason as Error))
       const onTime = () => giveUp(() => resolve(delivery.taken))
-      const timer = timeoutMs === Infinity ? undefined : setTimeout(onTime, timeoutMs)
-      if (signal?.aborted) return onAbort()
+      if (signal?.aborted) return reject(signal.reason as Error)
+      const timer = timerFor(timeoutMs, onTime)
       signal?.addEventListener('abort', onAbort, { once: true })
       stream.write(bytes, (error) =>
         settle(() => (error ? reject(brokenPipe(bytes.length, delivery.taken)) : resolve(delivery.taken))),
@@ -78,7 +82,7 @@ export class Deliveries {
     this.#writeOn()
   }
 
-  /** Nobody is left to read: what waits fails. */
+  /** Nobody is left to read, or the stream is destroyed: what waits fails. */
   fail(): void {
     this.#finish(errnoError(EPIPE))
   }
@@ -111,6 +115,13 @@ export class Deliveries {
     delivery.givenUp = true
     if (this.#current?.delivery === delivery) this.#finish(null)
   }
+}
+
+/** A view of its own: it is what the stream hands to _write, and so the name of a delivery. @throws InvalidInputError */
+function viewOf(data: unknown): Buffer {
+  if (typeof data === 'string') return Buffer.from(data)
+  if (data instanceof Uint8Array) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  throw new InvalidInputError(`data must be text or bytes, not ${describeValue(data)}`, { field: 'data' })
 }
 
 /** In the form in which Node's streams report a failed write. */

@@ -1,8 +1,10 @@
 import type { Writable } from 'node:stream'
 import { InvalidInputError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import type { Exit } from '../tree/exit.ts'
 import { chunkOf, isDrained, type OutputStream } from './program-streams.ts'
+import { timerFor } from './timer.ts'
 
 /** What a program writes to. */
 export type OutputName = 'stdout' | 'stderr'
@@ -67,6 +69,7 @@ export class Messages implements AsyncIterableIterator<ProcessMessage> {
   readonly #onLeave: () => void
   readonly #waiting: Waiting[] = []
   readonly #wake = (): void => this.#serve()
+  readonly #onAbort = (): void => void this.return()
   #stdinTold: boolean
   #exit: Exit | undefined
   #exitTold = false
@@ -112,9 +115,8 @@ export class Messages implements AsyncIterableIterator<ProcessMessage> {
     }
     this.#stdin?.on('close', this.#wake)
     const { signal } = this.#options
-    const onAbort = () => void this.return()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted) onAbort()
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal?.aborted) this.#onAbort()
   }
 
   #leave(): void {
@@ -125,6 +127,7 @@ export class Messages implements AsyncIterableIterator<ProcessMessage> {
       for (const event of ['readable', 'end', 'close']) stream.off(event, this.#wake)
     }
     this.#stdin?.off('close', this.#wake)
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
     this.#onLeave()
   }
 
@@ -266,7 +269,7 @@ function changed(stream: OutputStream, timeoutMs: number, signal: AbortSignal | 
       settle()
       reject(signal?.reason as Error)
     }
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(onChange, timeoutMs)
+    const timer = timerFor(timeoutMs, onChange)
     signal?.addEventListener('abort', onAbort, { once: true })
     for (const event of events) stream.on(event, onChange)
   })
@@ -274,14 +277,15 @@ function changed(stream: OutputStream, timeoutMs: number, signal: AbortSignal | 
 
 /** @throws InvalidInputError for what is no stream of output */
 export function checkMessageOptions({ streams = [], until }: MessageOptions): void {
-  const wrong = streams.find((name) => !NAMES.includes(name))
+  const isList = Array.isArray(streams as unknown)
+  const wrong = isList ? streams.find((name) => !NAMES.includes(name)) : streams
   if (wrong !== undefined) {
-    throw new InvalidInputError(`streams holds "stdout" and "stderr", not ${JSON.stringify(wrong)}`, {
+    throw new InvalidInputError(`streams is a list of "stdout" and "stderr", not ${describeValue(wrong)}`, {
       field: 'streams',
     })
   }
   if (until !== undefined && until !== 'exit' && until !== 'closed') {
-    throw new InvalidInputError(`until is "exit" or "closed", not ${JSON.stringify(until)}`, { field: 'until' })
+    throw new InvalidInputError(`until is "exit" or "closed", not ${describeValue(until)}`, { field: 'until' })
   }
 }
 

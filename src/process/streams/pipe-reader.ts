@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Addon, Channel } from '../addon.ts'
 import { native } from '../native.ts'
-import { type OutputStream, readThere } from './program-streams.ts'
+import { type OutputStream, readThere, received } from './program-streams.ts'
 
 /** Bytes that are read ahead of the consumer */
 const AHEAD = 256 * 1024
@@ -25,11 +25,7 @@ export class PipeReader extends Readable implements OutputStream {
     this.#fd = fd
     this.#addon = native()
     this.#addon.nonblock(fd)
-    this.#watch = this.#addon.watch(
-      fd,
-      (bytes, _, size) => this.#receive(size > 0 ? (bytes?.subarray(0, size) ?? null) : null),
-      true,
-    )
+    this.#watch = this.#addon.watch(fd, (bytes, _, size) => this.#receive(received(bytes, size)), true)
     this.#addon.pause(this.#watch)
     this.#addon.ref(this.#watch)
   }
@@ -68,6 +64,10 @@ export class PipeReader extends Readable implements OutputStream {
   override on(event: string | symbol, listener: (...args: never[]) => void): this {
     if (event === 'data' || event === 'readable') this.#addon.ref(this.#watch)
     return super.on(event, listener as (...args: unknown[]) => void)
+  }
+
+  override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
+    return this.on(event, listener)
   }
 
   override _read(): void {

@@ -41,6 +41,8 @@ export class PipeWriter extends Writable implements InputStream {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#addon.close(this.#watch)
+    // Node tells the writes that wait in its queue, not the one that is under way.
+    this.#deliveries.fail()
     done(error)
   }
 

@@ -22,9 +22,26 @@ export interface OutputStream extends Readable {
   settle(): void
 }
 
+/** Somebody may have called setEncoding() on the stream. */
+const bytesOf = (chunk: Uint8Array | string | null, { readableEncoding }: Readable): Uint8Array | null =>
+  typeof chunk === 'string' ? Buffer.from(chunk, readableEncoding ?? 'utf8') : chunk
+
 /** What is there of a stream to be consumed, as one chunk; null when there is nothing now. */
 export const chunkOf = (stream: OutputStream): Uint8Array | null =>
-  stream.destroyed ? null : (stream.read() as Uint8Array | null)
+  stream.destroyed ? null : bytesOf(stream.read() as Uint8Array | string | null, stream)
+
+/** Bytes below which a chunk is copied out of the buffer it was read into */
+const SMALL = 64 * 1024
+
+/**
+ * What was read into a larger buffer, `size` bytes of it; null for the end. A small piece is copied: kept by a consumer, each byte of a
+ * program that writes one at a time would keep a whole buffer.
+ */
+export function received(buffer: Uint8Array | null, size: number): Uint8Array | null {
+  if (size <= 0 || !buffer) return null
+  const bytes = buffer.subarray(0, size)
+  return size < SMALL ? Buffer.from(bytes) : bytes
+}
 
 /** Whether nothing more can come out of a stream. */
 export const isDrained = (stream: OutputStream): boolean =>

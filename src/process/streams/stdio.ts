@@ -1,5 +1,6 @@
 import { closeSync, fchmodSync, openSync } from 'node:fs'
 import { InvalidInputError } from '../../base/errors.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import { native } from '../native.ts'
 import { PipeReader } from './pipe-reader.ts'
 import { PipeWriter } from './pipe-writer.ts'
@@ -74,7 +75,7 @@ function targetsOf(stdio: Stdio): Targets {
     if (target === 'stdout' && index === 2) return
     if (typeof target === 'number' && Number.isInteger(target) && target >= 0) return
     const words = index === 2 ? "'pipe', 'null', 'inherit', 'stdout'" : "'pipe', 'null', 'inherit'"
-    throw new InvalidInputError(`stdio[${index}] is ${words} or a descriptor, not ${JSON.stringify(target)}`, {
+    throw new InvalidInputError(`stdio[${index}] is ${words} or a descriptor, not ${describeValue(target)}`, {
       field: `stdio[${index}]`,
     })
   })

@@ -3,7 +3,7 @@ import type { CallOptions } from '../../linux/call-options.ts'
 import type { Addon, Channel } from '../addon.ts'
 import { Deliveries } from './deliveries.ts'
 import { native } from '../native.ts'
-import { type InputStream, type OutputStream, readThere } from './program-streams.ts'
+import { type InputStream, type OutputStream, readThere, received } from './program-streams.ts'
 
 /**
  * The master side of a terminal as a stream. Node's own writes to it without O_NONBLOCK: a program that does not read what is typed
@@ -22,11 +22,7 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
     this.#master = master
     this.#addon = native()
     this.#addon.nonblock(master)
-    this.#watch = this.#addon.watch(
-      master,
-      (bytes, _, size) => this.#receive(size > 0 ? (bytes?.subarray(0, size) ?? null) : null),
-      true,
-    )
+    this.#watch = this.#addon.watch(master, (bytes, _, size) => this.#receive(received(bytes, size)), true)
     this.#addon.pause(this.#watch)
     this.#addon.ref(this.#watch)
     this.#deliveries = new Deliveries(this.#addon, this.#watch)
@@ -61,6 +57,10 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
+  override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
+    return this.on(event, listener)
+  }
+
   override _read(): void {
     if (!this.#over) this.#addon.resume(this.#watch)
   }
@@ -73,6 +73,8 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#addon.close(this.#watch)
+    // Node tells the writes that wait in its queue, not the one that is under way.
+    this.#deliveries.fail()
     done(error)
   }
 

@@ -1,4 +1,6 @@
+import { InvalidInputError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
+import { describeValue } from '../../linux/show-value.ts'
 import { flagsValue } from '../../linux/flags.ts'
 import { OPEN } from '../../linux/tables/open.ts'
 import { type Program, program } from '../../program/builder.ts'
@@ -18,6 +20,15 @@ export interface TerminalOptions extends CallOptions {
   readonly owner?: { readonly uid: number; readonly gid: number }
 }
 
+/** What struct winsize of ioctl_tty(2) holds. @throws InvalidInputError */
+export function assertSize(size: TerminalSize): void {
+  for (const name of ['columns', 'rows'] as const) {
+    const value: unknown = size?.[name]
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 0xffff) continue
+    throw new InvalidInputError(`${name} is an integer from 1 to 65535, not ${describeValue(value)}`, { field: name })
+  }
+}
+
 interface RunsPrograms {
   run(p: Program, options?: CallOptions): Promise<ProgramResult>
 }
@@ -31,6 +42,7 @@ export async function openTerminal(
   options: TerminalOptions = {},
 ): Promise<{ master: number; slave: number }> {
   const { size = { columns: 80, rows: 24 }, owner } = options
+  assertSize(size)
   const p = program()
   p.because('terminal', 'A terminal of the process’s own devpts; the host’s is never handed in')
   const master = p.openat('AT_FDCWD', '/dev/ptmx', TERMINAL)

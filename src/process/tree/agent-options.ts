@@ -45,16 +45,29 @@ export class AgentOptions {
     return this.#values.get(name) as number
   }
 
-  /** @throws InvalidInputError for an unknown name, or a value out of range */
-  set(name: AgentOption, value: number): void {
-    assertName(name)
-    const { least, most } = OPTIONS[name]
-    if (!Number.isSafeInteger(value) || value < least || value > most) {
-      throw new InvalidInputError(`${name} is an integer from ${least} to ${most}, not ${String(value)}`, {
+  /**
+   * @param children that there are: maxchild is no less
+   * @throws InvalidInputError for an unknown name, or a value out of range
+   */
+  set(name: AgentOption, value: number, children = 0): void {
+    checkOption(name, value)
+    if (name === 'maxchild' && value < children) {
+      throw new InvalidInputError(`maxchild cannot be ${value}: there are ${children} children already`, {
         field: name,
       })
     }
     this.#values.set(name, value)
+  }
+}
+
+/** @throws InvalidInputError for an unknown name, or a value out of range */
+export function checkOption(name: AgentOption, value: number): void {
+  assertName(name)
+  const { least, most } = OPTIONS[name]
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new InvalidInputError(`${name} is an integer from ${least} to ${most}, not ${String(value)}`, {
+      field: name,
+    })
   }
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, readFileSync } from 'node:fs'
-import { StateError, SyscallError } from '../../base/errors.ts'
+import { InvalidInputError, StateError, SyscallError } from '../../base/errors.ts'
 import { errnoName } from '../../linux/errno.ts'
 import { signalName, signalNumber } from '../../linux/signal.ts'
 import type { Exit } from './exit.ts'
@@ -9,7 +9,10 @@ import { native } from '../native.ts'
 export class Child {
   /** Its pid as its parent sees it */
   readonly pid: number
+  /** Settles only when somebody tells its end */
   readonly exited: Promise<Exit>
+  /** As `exited`, and rejects with a StateError once nobody will tell */
+  readonly told: Promise<Exit>
   /** It stays when the tree ends */
   kept = false
   /** What it gets when the connection to its parent ends, when that was said for it alone */
@@ -21,11 +24,17 @@ export class Child {
   #lost = false
   #exit: Exit | undefined
   #resolve!: (exit: Exit) => void
+  #rejectTold!: (error: StateError) => void
 
   constructor(pid: number, pidfd: number) {
     this.pid = pid
     this.#pidfd = pidfd
     this.exited = new Promise((resolve) => (this.#resolve = resolve))
+    this.told = new Promise((resolve, reject) => {
+      this.#rejectTold = reject
+      void this.exited.then(resolve)
+    })
+    this.told.catch(() => {})
   }
 
   /**
@@ -38,6 +47,17 @@ export class Child {
     return pid === undefined || pid === '-1' ? undefined : Number(pid)
   }
 
+  /** Whether it has not ended; a zombie has, whoever may reap it. */
+  get runs(): boolean {
+    try {
+      const stat = readFileSync(`/proc/${this.hostPid}/stat`, 'latin1')
+      // The name, field 2, may hold anything; the last parenthesis ends it: proc_pid_stat(5).
+      return stat[stat.lastIndexOf(')') + 2] !== 'Z'
+    } catch {
+      return false
+    }
+  }
+
   /** Whether its end, that of now or that to come, is what a handle asked for. */
   get asked(): boolean {
     return this.#asked || (this.#exit?.kind === 'signaled' && this.#sent.has(this.#exit.signal))
@@ -45,6 +65,11 @@ export class Child {
 
   set asked(asked: boolean) {
     this.#asked = asked
+  }
+
+  /** Whether nobody will tell its end: the agent above it was let go */
+  get isLost(): boolean {
+    return this.#lost
   }
 
   get exit(): Exit | undefined {
@@ -65,16 +90,23 @@ export class Child {
     if (this.#pidfd >= 0) closeSync(this.#pidfd)
     this.#pidfd = -1
     this.#lost = true
+    if (!this.#exit) this.#rejectTold(this.#outOfReach())
+  }
+
+  #outOfReach(): StateError {
+    const why = `Process ${this.pid} was let go with the tree that it is in: find it again by its identity (openProcess)`
+    return new StateError(why, { state: 'detached', wanted: 'attached' })
   }
 
   /** Sends a signal by pidfd_send_signal(2): a recycled pid is never hit. False when the process is gone. */
   kill(signal: string | number): boolean {
-    const number = typeof signal === 'number' ? signal : signalNumber(signal)
-    if (this.#exit) return false
-    if (this.#lost) {
-      const why = `Process ${this.pid} was let go with the tree that it is in: find it again by its identity (openProcess)`
-      throw new StateError(why, { state: 'detached', wanted: 'attached' })
+    const number = signalNumber(signal)
+    if (!Number.isInteger(number) || number < 0 || number > 64) {
+      const why = `signal is a name, or a number from 0 to 64, not ${number}`
+      throw new InvalidInputError(why, { field: 'signal' })
     }
+    if (this.#exit) return false
+    if (this.#lost) throw this.#outOfReach()
     this.#sent.add(signalName(number))
     const errno = native().signal(this.#pidfd, number)
     if (errno === 0) return true

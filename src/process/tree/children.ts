@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exit } from './exit.ts'
 import type { Member } from './member.ts'
 import { Child } from './child.ts'
 
 /** Ends that nobody claimed yet are kept for so many processes: orphans that were reaped fill the rest. */
 const KEPT = 1024
+
+/** How long a process may take to end that was killed: it may be another user's, who only could end it. In milliseconds */
+const GONE_MS = 2000
 
 /** A living child and, unless it was made by somebody else's program, what orders go to. */
 export interface Offspring {
@@ -58,9 +62,14 @@ export class Children {
     if (this.#unclaimed.size > KEPT && oldest !== undefined) this.#unclaimed.delete(oldest)
   }
 
-  /** The process that reported them is gone. */
+  /** The process that reported them is gone: their end is told once they are gone too, or nearly. */
   lost(exit: Exit): void {
-    for (const { child } of this.#alive.values()) child.ended(exit)
+    for (const { child } of this.#alive.values()) void whenGone(child).then(() => child.ended(exit))
     this.#alive.clear()
   }
+}
+
+async function whenGone(child: Child): Promise<void> {
+  const until = performance.now() + GONE_MS
+  for (let pauseMs = 1; child.runs && performance.now() < until; pauseMs *= 2) await sleep(pauseMs)
 }

@@ -14,10 +14,14 @@ export class EventSource<T> {
 
   /** Iterates over what is emitted from now on; ends with the source, with `return()`, or when the signal aborts. */
   subscribe(signal?: AbortSignal): AsyncIterableIterator<T> {
-    const consumer = new Consumer<T>(() => this.#consumers.delete(consumer))
+    const onAbort = (): void => consumer.end()
+    const consumer = new Consumer<T>(() => {
+      this.#consumers.delete(consumer)
+      signal?.removeEventListener('abort', onAbort)
+    })
+    this.#consumers.add(consumer)
+    signal?.addEventListener('abort', onAbort, { once: true })
     if (this.#ended || signal?.aborted) consumer.end()
-    else this.#consumers.add(consumer)
-    signal?.addEventListener('abort', () => consumer.end(), { once: true })
     return consumer
   }
 }

@@ -33,11 +33,15 @@ export function filterPayload(own: CallFilter, children: CallFilter): Uint8Array
 }
 
 function write(view: DataView, at: number, filter: CallFilter, field: string): void {
-  const deny = 'deny' in filter
-  const names: readonly string[] = deny ? filter.deny : filter.allow
-  if (!(names instanceof Array)) {
-    throw new InvalidInputError(`${field} is { deny: […] } or { allow: […] } with names of calls`, { field })
+  const { deny: denied, allow } = (filter ?? {}) as { readonly deny?: unknown; readonly allow?: unknown }
+  const names = denied ?? allow
+  // With both, one of them would be passed over, and what was meant to be forbidden is not.
+  if ((denied === undefined) === (allow === undefined) || !isNames(names)) {
+    throw new InvalidInputError(`${field} is { deny: […] } or { allow: […] }, one of them, with names of calls`, {
+      field,
+    })
   }
+  const deny = denied !== undefined
   const named = new Set(names.flatMap((name) => bitsOf(name, field)))
   for (let bit = 0; bit < LIMITS.FILTER; bit++) {
     if (named.has(bit) !== deny) continue
@@ -45,6 +49,9 @@ function write(view: DataView, at: number, filter: CallFilter, field: string): v
     view.setBigUint64(word, view.getBigUint64(word, true) | (1n << BigInt(bit & 63)), true)
   }
 }
+
+const isNames = (names: unknown): names is readonly string[] =>
+  Array.isArray(names) && names.every((name) => typeof name === 'string')
 
 function bitsOf(name: string, field: string): readonly number[] {
   const word = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined

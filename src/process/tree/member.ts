@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { AgentError, InvalidInputError, StateError, SyscallError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import type { Pid, Ref } from '../../linux/ref.ts'
@@ -6,11 +7,12 @@ import { searchFailure } from '../../program/exec-steps.ts'
 import { FILTERED, ProgramResult } from '../../program/result.ts'
 import { CLEANUP, FRAME, OPTIONS, ORPHAN } from '../../protocol/layout.ts'
 import { FRAMES, LIMITS } from '../../protocol/wire.ts'
-import { AgentOptions } from './agent-options.ts'
+import { type AgentOption, AgentOptions } from './agent-options.ts'
 import type { RunOptions } from '../caller.ts'
 import { decodeCaught, type CaughtSignal } from './caught.ts'
 import { Channel } from '../connection/channel.ts'
 import { Children } from './children.ts'
+import { EndWatch } from './end-watch.ts'
 import { EventSource } from './event-queue.ts'
 import { decodeExited, decodeStopped, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { encodeWithinLimit } from '../connection/frame-limit.ts'
@@ -20,6 +22,7 @@ import { Child } from './child.ts'
 import { Process, type ProcessStreams } from '../process.ts'
 import { tellReaped } from './reaped.ts'
 import { SignalActions } from './signal-actions.ts'
+import { WAKE } from './wake.ts'
 import type { Launched } from '../connection/start.ts'
 
 /** What an agent tells without being asked. */
@@ -42,11 +45,11 @@ export class Member {
   readonly events = new EventSource<AgentEvent>()
   readonly options: AgentOptions
   readonly signals = new SignalActions(this)
+  readonly end = new EndWatch(this)
   /** What it became by an exec */
   process: Process | undefined
   /** Who reads the program's messages: one at a time */
   messages: unknown
-  readonly #holding = new Set<() => void>()
   state: MemberState = 'unborn'
   /** It lives on by itself: neither its end nor that of its children is waited for */
   isLetGo = false
@@ -55,14 +58,23 @@ export class Member {
   #child: Child | undefined
   #reportEnd!: (error: AgentError) => void
   #reportBirth!: (child: Child) => void
+  #reportNoBirth!: (error: AgentError) => void
   #launched: Launched | undefined
+  /** Children that are on their way */
+  #expected = 0
+  /** An exec is under way */
+  #becoming = false
   #asksForTime = false
 
   constructor(socket: number, parent?: Member) {
     this.parent = parent
     this.options = new AgentOptions(parent?.options)
     this.ended = new Promise((resolve) => (this.#reportEnd = resolve))
-    this.birth = new Promise((resolve) => (this.#reportBirth = resolve))
+    this.birth = new Promise((resolve, reject) => {
+      this.#reportBirth = resolve
+      this.#reportNoBirth = reject
+    })
+    this.birth.catch(() => {})
     this.channel = new Channel(native(), socket, {
       onEvent: (frame) => this.#onEvent(frame),
       onEnd: (error) => this.#onEnd(error),
@@ -74,13 +86,18 @@ export class Member {
     const member = new Member(launched.socket)
     member.#launched = launched
     member.born(new Child(launched.pid, launched.pidfd))
-    void member.ended.then(() => member.#reapRoot(launched.pidfd))
+    void member.ended.then(() => member.end.reapRoot(launched.pidfd))
     void launched.command?.ended.then((error) => member.channel.destroy(error))
     return member
   }
 
   get command(): Launched['command'] {
     return this.#launched?.command
+  }
+
+  /** How many children it has that have not ended, those on their way included */
+  get offspring(): number {
+    return this.children.size + this.#expected
   }
 
   /** Whether something below it was detached: it stays until that has ended. */
@@ -112,6 +129,7 @@ export class Member {
   /** What failed to be born, or to start. */
   fail(error: AgentError): void {
     this.state = 'closed'
+    this.#reportNoBirth(error)
     this.channel.destroy(error)
   }
 
@@ -124,12 +142,16 @@ export class Member {
     throw new StateError(`Agent ${why}`, { state: this.state, wanted: 'ready' })
   }
 
-  /** The other end of a new child's socket, and the child, once limits allow one more. @throws SyscallError EAGAIN */
-  conceive(): { readonly child: Member; readonly socket: number } {
+  /**
+   * The other end of a new child's socket, and the child, once limits allow one more. `settle` says that the child is no longer on its
+   * way, and closes the socket; once more does nothing.
+   * @throws SyscallError EAGAIN
+   */
+  conceive(): { readonly child: Member; readonly socket: number; readonly settle: () => void } {
     this.assertReady()
     const depth = this.path.length
-    if (this.children.size >= this.options.get('maxchild')) {
-      throw tooMany(`it has ${this.children.size} children: the limit of its option maxchild`)
+    if (this.offspring >= this.options.get('maxchild')) {
+      throw tooMany(`it has ${this.offspring} children: the limit of its option maxchild`)
     }
     if (depth >= this.options.get('maxforkdepth')) {
       throw tooMany(`it stands ${depth} deep: the limit of its option maxforkdepth`)
@@ -137,7 +159,15 @@ export class Member {
     const [mine, theirs] = native().socketpair()
     const child = new Member(mine, this)
     child.channel.post(FRAMES.HELLO, helloFrame())
-    return { child, socket: theirs }
+    this.#expected++
+    let isExpected = true
+    const settle = (): void => {
+      if (!isExpected) return
+      isExpected = false
+      this.#expected--
+      closeSync(theirs)
+    }
+    return { child, socket: theirs, settle }
   }
 
   /** The child that a program's reply tells about. */
@@ -216,12 +246,27 @@ export class Member {
     const { parent } = this
     if (!parent || this.#asksForTime) return
     this.#asksForTime = true
-    void this.birth.then(({ pid }) => parent.channel.post(FRAMES.ORPHAN, frameOf(orphanPayload(pid, WAKE))))
+    const post = ({ pid }: Child): void => parent.channel.post(FRAMES.ORPHAN, frameOf(orphanPayload(pid, WAKE)))
+    this.birth.then(post, () => {})
     parent.askForTime()
   }
 
+  /** Sets an option; one that could not be sent stays as it was. @throws InvalidInputError */
+  async setOption(name: AgentOption, value: number, options?: CallOptions): Promise<void> {
+    const before = this.options.get(name)
+    this.options.set(name, value, this.offspring)
+    if (name !== 'signaloneof' && name !== 'grace') return
+    try {
+      await this.#sendOptions(options)
+    } catch (error) {
+      this.options.set(name, before)
+      throw error
+    }
+    this.askForTime()
+  }
+
   /** Has the agent know the options that count when this process is gone. */
-  sendOptions(options?: CallOptions): Promise<void> {
+  #sendOptions(options?: CallOptions): Promise<void> {
     const payload = new Uint8Array(OPTIONS.size)
     const view = new DataView(payload.buffer)
     view.setUint32(OPTIONS.signal, this.options.get('signaloneof'), true)
@@ -240,54 +285,42 @@ export class Member {
     await this.orphan(child.pid, 0, options)
   }
 
-  /** Runs a program that ends in an exec; its success is the end of the connection. @throws SyscallError */
+  /**
+   * Runs a program that ends in an exec; its success is the end of the connection.
+   * @throws SyscallError; StateError when another exec, or close(), is under way
+   */
   async become(p: Program, streams: ProcessStreams, options: RunOptions = {}): Promise<Process> {
+    if (this.#becoming) throw busy('is executing a program already', 'spent')
+    this.#becoming = true
     try {
       throw searchFailure(p, await this.run(p, options))
     } catch (error) {
       if (!this.channel.closedByPeer) throw error
+    } finally {
+      this.#becoming = false
     }
     const child = await this.birth
+    // The end of the connection was not, or not only, that of an exec.
+    if (this.state !== 'ready') throw busy(`is ${this.state}, before its exec was through`, this.state)
     this.state = 'spent'
     // The signal that wakes an agent up is not one for programs.
     if (this.#asksForTime)
       this.parent?.channel.post(FRAMES.ORPHAN, frameOf(orphanPayload(child.pid, LIMITS.NOTHING_ELSE)))
-    this.holdUntil(child.exited)
+    this.end.hold()
     this.process = new Process(this, streams)
     return this.process
-  }
-
-  /** Keeps the event loop alive, as long as the process is not detached. */
-  holdUntil(end: Promise<unknown>): void {
-    const keeper = this.parent?.channel
-    if (!keeper || this.#child?.kept) return
-    const release = () => {
-      if (this.#holding.delete(release)) keeper.release()
-    }
-    this.#holding.add(release)
-    keeper.hold()
-    void end.then(release)
-  }
-
-  /** Keeps the event loop alive while somebody waits. */
-  async holdWhile<T>(wait: Promise<T>): Promise<T> {
-    const { channel } = this.parent ?? this
-    channel.hold()
-    try {
-      return await wait
-    } finally {
-      channel.release()
-    }
   }
 
   /** Lets go of the program that it became. */
   async detachProgram(options?: CallOptions): Promise<void> {
     const child = this.known()
-    if (!this.parent)
-      throw new StateError('The root cannot be detached once it is a program', { state: 'spent', wanted: 'agent' })
+    if (!this.parent) {
+      const why = 'The root cannot be detached once it is a program: nothing above it would stay to reap it'
+      throw new StateError(why, { state: 'spent', wanted: 'agent' })
+    }
     await this.parent.keep(child, options)
     child.kept = true
-    for (const release of this.#holding) release()
+    this.end.release()
   }
 
   #onEvent(frame: Frame): void {
@@ -310,21 +343,14 @@ export class Member {
     this.events.end()
     this.#reportEnd(error)
     if (this.state === 'spent' || this.isLetGo || this.children.size === 0) return
-    void this.holdWhile(this.known().exited).then(() => this.#loseChildren())
+    const lose = (): void => this.#loseChildren()
+    this.end.watch().then(lose, lose)
   }
 
   /** Who reported its children is gone, and with it they are or will be: their end is only known as a kill. */
   #loseChildren(): void {
     for (const { child, member } of this.children.list()) if (!child.kept) endOrphan(child, member)
     this.children.lost(KILLED)
-  }
-
-  /** The root has no agent above it that reaps it: this process does. */
-  #reapRoot(pidfd: number): void {
-    const status = native().reap(pidfd)
-    if (status) return this.#child?.ended(exitOf(status.status, NO_RUSAGE))
-    const again = setTimeout(() => this.#reapRoot(pidfd), this.isLetGo ? DETACHED_MS : 1)
-    if (this.isLetGo) again.unref()
   }
 }
 
@@ -339,6 +365,8 @@ export function succeeded(result: ProgramResult): ProgramResult {
   const why = `The filter of this process forbids ${failure.call}(${failure.args}): a filter is for good, fork from a process without it`
   throw new StateError(why, { state: FILTERED, wanted: failure.call })
 }
+
+const busy = (why: string, state: string): StateError => new StateError(`Agent ${why}`, { state, wanted: 'ready' })
 
 function orphanPayload(pid: number, signal: number): Uint8Array {
   const payload = new Uint8Array(ORPHAN.size)
@@ -365,13 +393,7 @@ function endOrphan(child: Child, member: Member | undefined): void {
   }
 }
 
-/** How often a root that may live for days is looked at */
-const DETACHED_MS = 50
-
 const KILLED: Exit = exitOf(9, NO_RUSAGE)
-
-/** The last real-time signal: the only one that an agent does not block, and that cannot be watched (agent/signals.c) */
-export const WAKE = 64
 
 /** How long a call that does not wait by nature may take: far above the slowest disk, and not for ever */
 const CALL_MS = 30_000

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
+import { AgentError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { program } from '../../program/builder.ts'
 import { ProgramResult } from '../../program/result.ts'
@@ -10,7 +11,7 @@ import { type Member, succeeded } from './member.ts'
 /**
  * Makes a process a fresh image of the agent: another address layout, an empty stack. Its pid, children, filter, options, watched
  * signals and clean-up programs stay; so do descriptors without O_CLOEXEC.
- * @throws SyscallError, it stays as it was: EPERM when its real and effective ids differ
+ * @throws SyscallError, it stays as it was: EPERM when its real and effective ids differ; AgentError when the tree is ending
  */
 export async function reexecMember(member: Member, options?: CallOptions): Promise<void> {
   member.assertReady()
@@ -34,7 +35,14 @@ export async function reexecMember(member: Member, options?: CallOptions): Promi
  * may be another user's, and its pid the command's.
  */
 function openImage({ path: [root] }: Member): number | undefined {
-  return !root || root.command ? undefined : openSync(`/proc/${root.known().hostPid}/exe`, 'r')
+  if (!root || root.command) return undefined
+  try {
+    return openSync(`/proc/${root.known().hostPid}/exe`, 'r')
+  } catch (error) {
+    throw new AgentError('Agent cannot be renewed: the root of its tree, whose image it runs from, has ended', {
+      cause: error,
+    })
+  }
 }
 
 /** Far above what an exec takes */

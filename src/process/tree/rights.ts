@@ -5,15 +5,19 @@ import { signalName, signalNumber } from '../../linux/signal.ts'
 import { machineArch } from '../../linux/arch.ts'
 import { syscallNumber } from '../../linux/syscalls.ts'
 import type { Program } from '../../program/builder.ts'
+import { shown } from '../check-options.ts'
 import type { SignalArg } from './signal-actions.ts'
 
 /** What the holder of a handle on an agent may do; what is left out it may not. Watching its end is no right. */
 export interface AgentRights {
-  /** Make system calls in it: any, or these, by the names of `agent.sys` */
+  /**
+   * Make system calls in it: any, which is as much as all other rights together (execve, kill and exit_group are calls), or these, by
+   * the names of `agent.sys`
+   */
   readonly call?: boolean | readonly string[]
   /** Make children, which are the maker's */
   readonly fork?: boolean
-  /** Replace it by a program, which is the maker's */
+  /** Replace it by a program, which is the maker's; for the calls of `prepare` the right to them is needed too */
   readonly exec?: boolean
   /** Send it signals: any, or these */
   readonly signal?: boolean | readonly SignalArg[]
@@ -46,6 +50,11 @@ export class Rights {
 
   /** @throws InvalidInputError for an unknown right, call or signal */
   constructor(of: 'agent' | 'process', given: AgentRights & ProcessRights) {
+    if (typeof given !== 'object' || given === null) {
+      throw new InvalidInputError(`rights are an object such as { signal: true }, not ${shown(given)}`, {
+        field: 'rights',
+      })
+    }
     const known = NAMES[of] as readonly string[]
     for (const name of Object.keys(given)) {
       if (known.includes(name)) continue
@@ -53,6 +62,7 @@ export class Rights {
         field: name,
       })
     }
+    assertValues(given)
     this.#given = given
     if (Array.isArray(given.call)) this.#calls = new Set(given.call.map(kernelName))
     if (Array.isArray(given.signal)) this.#signals = new Set((given.signal as SignalArg[]).map(signalNumber))
@@ -86,10 +96,21 @@ export class Rights {
   }
 
   /** @throws StateError for the first step that makes a call without the right to it */
-  assertProgram(p: Program): void {
+  assertSteps(steps: Program['steps']): void {
     this.assert('call')
     if (!this.#calls) return
-    for (const { name } of p.steps) if (!this.#calls.has(name)) throw missing(`call ${name}`)
+    for (const { name } of steps) if (!this.#calls.has(name)) throw missing(`call ${name}`)
+  }
+}
+
+/** What is no right is none: text where a list is wanted would otherwise be a right to everything. @throws InvalidInputError */
+function assertValues(given: AgentRights & ProcessRights): void {
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    const mayList = name === 'call' || name === 'signal'
+    if (value === undefined || typeof value === 'boolean' || (mayList && Array.isArray(value))) continue
+    throw new InvalidInputError(`${name} is true, false${mayList ? ' or a list of names' : ''}, not ${shown(value)}`, {
+      field: name,
+    })
   }
 }
 

@@ -7,16 +7,20 @@ import { SIGNALS } from '../../protocol/layout.ts'
 import { FRAMES } from '../../protocol/wire.ts'
 import type { CaughtSignal } from './caught.ts'
 import { frameOf } from '../connection/frames.ts'
+import { shown } from '../check-options.ts'
 import type { Member } from './member.ts'
+import { WAKE } from './wake.ts'
 
 /** What a signal does: the kernel's default, nothing, an event of `events()`, or an event and a call of this function. */
 export type SignalAction = 'SIG_DFL' | 'SIG_IGN' | 'event' | ((signal: CaughtSignal) => void)
 
+const ACTIONS: readonly unknown[] = ['SIG_DFL', 'SIG_IGN', 'event', null]
+
 /** A signal's kernel name or number. */
 export type SignalArg = Signal | number
 
-/** The last real-time signal wakes an agent up (agent/signals.c): it cannot be watched. */
-const WAKE = 64
+/** With SIG_IGN the kernel would reap the children itself (wait(2)), and nobody could tell how they ended. */
+const SIGCHLD = signalNumber('SIGCHLD')
 
 /** The signals that a process watches, and who is told. */
 export class SignalActions {
@@ -29,7 +33,10 @@ export class SignalActions {
 
   /** Replaces the signals that come as events. @throws InvalidInputError for an unknown name */
   watch(signals: readonly (SignalArg | (string & {}))[]): void {
-    const numbers = signals.map((signal) => watchable(signal))
+    if (!Array.isArray(signals)) {
+      throw new InvalidInputError(`signals is a list of names and numbers, not ${shown(signals)}`, { field: 'signals' })
+    }
+    const numbers = (signals as readonly (SignalArg | (string & {}))[]).map((signal) => watchable(signal))
     this.#watched.clear()
     for (const number of numbers) this.#watched.set(number, 'event')
     this.#member.channel.post(FRAMES.SIGNALS, frameOf(this.#mask()))
@@ -40,7 +47,16 @@ export class SignalActions {
    * @throws SyscallError EINVAL for SIGKILL and SIGSTOP; InvalidInputError
    */
   async set(signal: SignalArg, action: SignalAction | null, options?: CallOptions): Promise<SignalAction> {
+    if (typeof action !== 'function' && !ACTIONS.includes(action)) {
+      const why = `action is SIG_DFL, SIG_IGN, event, a function, or null to ask, not ${shown(action)}`
+      throw new InvalidInputError(why, { field: 'action' })
+    }
     const number = action === null ? signalNumber(signal) : watchable(signal)
+    if (number === SIGCHLD && action === 'SIG_IGN') {
+      const why =
+        "SIGCHLD tells the agent that its children have ended, and cannot be ignored: watch it with 'event', or leave it"
+      throw new InvalidInputError(why, { field: 'action' })
+    }
     const before = this.#watched.get(number)
     const isEvent = typeof action === 'function' || action === 'event'
     if (action !== null && !isEvent && before !== undefined) {
@@ -55,10 +71,17 @@ export class SignalActions {
     return before ?? old
   }
 
-  /** A watched signal came. */
+  /** A watched signal came. What a callback throws is its caller's, not the connection's: it is an uncaught exception. */
   came(signal: CaughtSignal): void {
     const action = this.#watched.get(signalNumber(signal.signal))
-    if (typeof action === 'function') action(signal)
+    if (typeof action !== 'function') return
+    try {
+      action(signal)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   #select(options?: CallOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { entriesOf } from './directory.ts'
+import { decodeListing } from './directory.ts'
 
 /** A record of getdents64(2): inode, offset, length, type, name, padded to 8 bytes. */
 function record(ino: bigint, name: Uint8Array, type: number): Uint8Array {
@@ -14,10 +14,10 @@ function record(ino: bigint, name: Uint8Array, type: number): Uint8Array {
   return bytes
 }
 
-test('entriesOf() keeps the bytes of a name that is no UTF-8, and the records apart', () => {
+test('decodeListing() keeps the bytes of a name that is no UTF-8, and the records apart', () => {
   const names = [Uint8Array.of(0x2e), Uint8Array.of(0xff, 0x61, 0xfe), new TextEncoder().encode('é'.repeat(127))]
   const buffer = Buffer.concat(names.map((name, i) => record(BigInt(i + 1), name, i === 0 ? 4 : 8)))
-  const entries = entriesOf(buffer)
+  const entries = decodeListing(buffer)
   assert.deepEqual(
     entries.map((entry) => [...entry.bytes]),
     names.map((name) => [...name]),
@@ -32,6 +32,6 @@ test('entriesOf() keeps the bytes of a name that is no UTF-8, and the records ap
   )
 })
 
-test('entriesOf() gives nothing for an empty buffer: the end of the directory', () => {
-  assert.deepEqual(entriesOf(new Uint8Array()), [])
+test('decodeListing() gives nothing for an empty buffer: the end of the directory', () => {
+  assert.deepEqual(decodeListing(new Uint8Array()), [])
 })

@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BPF_OP, decodeProgram, encodeProgram, type SockFilter } from './bpf.ts'
+import { BPF_OP, type BpfInstruction } from '../../linux/bpf-instructions.ts'
 import { checkProgram, simulate } from './simulate.ts'
 
-const RETURN_ALLOW: SockFilter = { code: BPF_OP.RET_K, jt: 0, jf: 0, k: 0x7fff0000 }
-
-test('encodeProgram() lays an instruction out as struct sock_filter, little-endian', () => {
-  const bytes = encodeProgram([{ code: BPF_OP.JEQ_K, jt: 1, jf: 255, k: 0xc000003e }])
-  assert.deepEqual([...bytes], [0x15, 0x00, 0x01, 0xff, 0x3e, 0x00, 0x00, 0xc0])
-})
-
-test('decodeProgram() undoes encodeProgram(), also inside of a larger buffer', () => {
-  const program = [{ code: BPF_OP.LD_W_ABS, jt: 0, jf: 0, k: 4 }, { code: BPF_OP.JA, jt: 0, jf: 0, k: 0 }, RETURN_ALLOW]
-  const padded = new Uint8Array([0, 0, 0, ...encodeProgram(program)])
-  assert.deepEqual(decodeProgram(padded.subarray(3)), program)
-})
-
-test('decodeProgram() refuses a length that is no multiple of 8', () => {
-  assert.throws(() => decodeProgram(new Uint8Array(9)), RangeError)
-})
+const RETURN_ALLOW: BpfInstruction = { code: BPF_OP.RET_K, jt: 0, jf: 0, k: 0x7fff0000 }
 
 test('checkProgram() refuses what the kernel refuses', () => {
-  const bad: Record<string, SockFilter[]> = {
+  const bad: Record<string, BpfInstruction[]> = {
     empty: [],
     'too long': Array.from({ length: 4097 }, () => RETURN_ALLOW),
     'no return at the end': [RETURN_ALLOW, { code: BPF_OP.LD_W_ABS, jt: 0, jf: 0, k: 0 }],
