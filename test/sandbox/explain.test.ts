@@ -38,7 +38,7 @@ const AGENTS_OWN: Readonly<Record<string, RegExp>> = {
     rt_sigprocmask: /SIG_SETMASK|SIG_BLOCK/,
     rt_sigaction: /./,
     signalfd4: /./,
-    prctl: /PR_SET_PDEATHSIG/,
+    prctl: /PR_[GS]ET_PDEATHSIG/,
     wait4: /WNOHANG/,
     read: /, \d{3,}$/,
   },
