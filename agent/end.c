@@ -65,6 +65,8 @@ int64_t orphan_add(const struct wire_orphan *orphan) {
   orphan_forget(orphan->pid);
   if (orphan->signal == LIMIT_NOTHING_ELSE) return 0;
   if (orphan->signal > SIG_LAST) return -EINVAL;
+  /* One that was reaped meanwhile would leave its entry to a later process with its number. */
+  if (failed(sys_wait_look(orphan->pid))) return -ESRCH;
   /* Without a list of its children this process could only end all of them, or none. */
   if (!proc_is_ours()) return -EOPNOTSUPP;
   if (agent.orphan_count == LIMIT_ORPHANS) return -ENOSPC;

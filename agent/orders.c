@@ -135,6 +135,8 @@ bool order_handle(const struct wire_frame *frame, uint8_t *payload) {
     case FRAME_DETACH:
       expect(frame, 0);
       agent.detached = true;
+      /* Who is orphaned below it has nobody else from now on. */
+      (void)sys_prctl(PR_SET_CHILD_SUBREAPER, 1);
       answer(frame->id, 0);
       break;
     default:

@@ -49,7 +49,7 @@ enum {
   SIGNAL_SET_BYTES = 8
 };
 enum { SIG_INFO_FLAG = 4 };
-enum { WAIT_NOHANG = 1, WAIT_ALL = 0x40000000, WAIT_STATUS_MASK = 0xff, WAIT_STATUS_STOPPED = 0x7f };
+enum { WAIT_NOHANG = 1, WAIT_EXITED = 4, WAIT_LEAVE = 0x01000000, WAIT_ALL = 0x40000000, WAIT_STATUS_MASK = 0xff, WAIT_STATUS_STOPPED = 0x7f };
 enum { SOCKET_LEVEL = 1, SOCKET_RIGHTS = 1, SOCKET_TYPE = 3, SOCKET_DOMAIN = 39, UNIX_DOMAIN = 1, STREAM_TYPE = 1 };
 enum {
   MESSAGE_TRUNCATED_CONTROL = 8,
@@ -212,6 +212,11 @@ static inline int64_t sys_kill(int32_t pid, uint32_t signal) {
 
 static inline int64_t sys_wait4(int32_t *status, uint32_t options, void *usage) {
   return sys6(__NR_wait4, NUMBER(-1), ADDRESS(status), options, ADDRESS(usage), 0, 0);
+}
+
+/* 0 for a child, ended or not: it stays to be waited for. P_PID, and WEXITED with WNOWAIT (linux/wait.h). */
+static inline int64_t sys_wait_look(int32_t pid) {
+  return sys6(__NR_waitid, 1, NUMBER(pid), 0, WAIT_NOHANG | WAIT_ALL | WAIT_EXITED | WAIT_LEAVE, 0, 0);
 }
 
 static inline int64_t sys_sigaction(uint32_t signal, const struct signal_action *action) {

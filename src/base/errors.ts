@@ -124,8 +124,9 @@ export class TimeoutError extends CarrelError {
   /** Whether what was asked has been done */
   readonly outcome = 'unknown'
 
+  /** @param what as in "The agent did not answer" */
   constructor(what: string, timeoutMs: number) {
-    super(`${what} did not answer within ${timeoutMs} ms: whether it was done is unknown`)
+    super(`${what} within ${timeoutMs} ms: the outcome is unknown`)
     this.timeoutMs = timeoutMs
   }
 }

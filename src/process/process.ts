@@ -137,7 +137,7 @@ export class Process implements AsyncDisposable {
       const why = 'Messages are being read by somebody else: leave that iteration first, each message comes once'
       throw new StateError(why, { state: 'read', wanted: 'unread' })
     }
-    const messages = new Messages({ ...streams, exited: this.exited }, options, () => {
+    const messages = new Messages({ ...streams, exited: this.#child.told }, options, () => {
       this.#member.messages = undefined
     })
     this.#member.messages = messages

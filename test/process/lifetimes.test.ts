@@ -176,3 +176,38 @@ test('A50: detach() lets go of all that is below, however deep', async () => {
   }
   await whenGone(top)
 })
+
+test('A50, A35: messages() and watch() of a program that was let go with its tree end: nobody will tell more', async () => {
+  const root = await Agent.start()
+  const parent = await root.fork()
+  const sleeper = await (await parent.fork()).exec('/bin/sleep', ['sleep', '1000'], { env: ENV })
+  try {
+    const told: string[] = []
+    const telling = (async () => {
+      for await (const { type } of sleeper.messages()) told.push(type)
+    })()
+    await parent.detach()
+    await telling
+    assert.equal(told.includes('exited'), false)
+    await assert.rejects(sleeper.watch(), { name: 'StateError', state: 'detached' })
+    assert.equal(gone(sleeper.pid), false)
+    await sleeper[Symbol.asyncDispose]()
+    assert.equal(gone(sleeper.pid), false)
+  } finally {
+    process.kill(sleeper.pid, 'SIGKILL')
+    await root.close()
+    await whenGone(sleeper.pid, parent.pid, root.pid)
+  }
+})
+
+test('A50, A70: a process whose filter forbids all can be detached', async () => {
+  const root = await Agent.start()
+  const parent = await root.fork()
+  const sleeper = await (await parent.fork()).exec('/bin/sleep', ['sleep', '1000'], { env: ENV, stdio: 'null' })
+  await parent.filter({ allow: [] })
+  await parent.detach()
+  await root.close()
+  assert.equal(gone(sleeper.pid), false)
+  process.kill(sleeper.pid, 'SIGKILL')
+  await whenGone(sleeper.pid, parent.pid, root.pid)
+})

@@ -122,7 +122,7 @@ class Command {
     this.#left = maxOutputBytes
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
-    const reason = new TimeoutError('The command', timeoutMs)
+    const reason = new TimeoutError('The command did not end', timeoutMs)
     this.#timer = timerFor(timeoutMs, () => this.#stop({ outcome: 'timeout', reason }))
   }
 

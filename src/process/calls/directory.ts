@@ -35,7 +35,7 @@ const WITHOUT_LIMIT = { timeoutMs: Infinity }
 export function readDirectory(caller: Caller, path: PathArg, options: ReaddirOptions): Promise<ListedEntry[]> {
   const listing = listDirectory(caller, path, options.dirfd ?? 'AT_FDCWD')
   listing.catch(() => {})
-  return waitFor(listing, 'The directory', { timeoutMs: LISTING_MS, ...limitsOf(options) }, () => {})
+  return waitFor(listing, 'The directory did not end', { timeoutMs: LISTING_MS, ...limitsOf(options) }, () => {})
 }
 
 async function listDirectory(caller: Caller, path: PathArg, dirfd: number | 'AT_FDCWD'): Promise<ListedEntry[]> {

@@ -159,7 +159,7 @@ export class OpenedProcess implements AsyncDisposable {
     this.#assertNotClosed()
     if (this.#watchers++ === 0) native().ref(this.#watch)
     try {
-      await waitFor(this.#ended, `Process ${this.identity.pid}`, options, () => {})
+      await waitFor(this.#ended, `Process ${this.identity.pid} did not end`, options, () => {})
     } finally {
       if (--this.#watchers === 0 && !this.#isClosed) native().unref(this.#watch)
     }

@@ -111,7 +111,7 @@ export class Channel {
       stampHeader(frame, id, type, descriptors.length)
       this.#send(id, frame, descriptors, options.last)
     })
-    return waitFor(answer, 'The agent', options, () => this.#forget(id))
+    return waitFor(answer, 'The agent did not answer', options, () => this.#forget(id))
   }
 
   /**
@@ -141,7 +141,7 @@ export class Channel {
     for (const [id, { deadline, patienceMs, ...pending }] of this.#pending) {
       if (deadline <= now) {
         this.#forget(id)
-        pending.reject(new TimeoutError('The agent', patienceMs))
+        pending.reject(new TimeoutError('The agent did not answer', patienceMs))
       } else next = Math.min(next, deadline)
     }
     this.#sweepAt = Infinity

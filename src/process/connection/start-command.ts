@@ -101,7 +101,7 @@ export class StartCommand {
     if (!exit) this.kill(child)
     native().ref(this.#end)
     await within(this.ended, KILLED_MS)
-    if (error instanceof TimeoutError) return new TimeoutError(`"${this.#line}"`, error.timeoutMs)
+    if (error instanceof TimeoutError) return new TimeoutError(`"${this.#line}" did not answer`, error.timeoutMs)
     if (gaveUp) return error
     const how = exit ? describeExit(exit) : 'runs no agent'
     return new AgentError(`Agent did not start: "${this.#line}" ${how}: ${this.#text.trim() || error.message}`, {

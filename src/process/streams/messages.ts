@@ -39,6 +39,7 @@ export interface MessageSource {
   readonly stdin: Writable | null
   readonly stdout: OutputStream | null
   readonly stderr: OutputStream | null
+  /** Rejects once nobody will tell */
   readonly exited: Promise<Exit>
 }
 
@@ -89,7 +90,11 @@ export class Messages implements AsyncIterableIterator<ProcessMessage> {
     this.#options = options
     this.#onLeave = onLeave
     this.#listen()
-    void source.exited.then((exit) => this.#onExit(exit))
+    source.exited.then(
+      (exit) => this.#onExit(exit),
+      // Nobody will tell its end: what it was part of has been let go.
+      () => void this.return(),
+    )
   }
 
   next(): Promise<IteratorResult<ProcessMessage>> {

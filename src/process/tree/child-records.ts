@@ -45,7 +45,7 @@ export async function setChild(
   const found = parent.children.get(pid)
   if (name === 'signaloneof') {
     if (!found) return false
-    await parent.orphan(pid, value, options)
+    if (!(await parent.orphan(pid, value, options))) return false
     found.child.signaloneof = value
     return true
   }

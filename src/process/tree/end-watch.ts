@@ -42,7 +42,7 @@ export class EndWatch {
     this.#watchers++
     this.#reaper?.ref()
     try {
-      return await waitFor(told, `The end of process ${pid}`, options, () => {})
+      return await waitFor(told, `Process ${pid} did not end`, options, () => {})
     } finally {
       this.#watchers--
       channel.release()

@@ -138,9 +138,6 @@ export async function detachMember(member: Member, options?: CallOptions): Promi
   member.assertReady()
   const child = member.known()
   if (member.parent) await member.parent.keep(child, options)
-  const p = program()
-  p.prctl('PR_SET_CHILD_SUBREAPER', 1)
-  await member.run(p, options)
   await detachAll(member, options)
   child.kept = true
 }

@@ -5,7 +5,7 @@ import type { Pid, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import { searchFailure } from '../../program/exec-steps.ts'
 import { FILTERED, ProgramResult } from '../../program/result.ts'
-import { CLEANUP, FRAME, OPTIONS, ORPHAN } from '../../protocol/layout.ts'
+import { CLEANUP, FRAME, OPTIONS } from '../../protocol/layout.ts'
 import { FRAMES, LIMITS } from '../../protocol/wire.ts'
 import { type AgentOption, AgentOptions } from './agent-options.ts'
 import type { RunOptions } from '../caller.ts'
@@ -20,6 +20,7 @@ import { type Frame, frameOf, helloFrame } from '../connection/frames.ts'
 import { native } from '../native.ts'
 import { Child } from './child.ts'
 import { Process, type ProcessStreams } from '../process.ts'
+import { orphanPayload, unlessGone } from './orphan-order.ts'
 import { tellReaped } from './reaped.ts'
 import { SignalActions } from './signal-actions.ts'
 import { WAKE } from './wake.ts'
@@ -274,9 +275,9 @@ export class Member {
     return this.order(FRAMES.OPTIONS, payload, 'setopt', options)
   }
 
-  /** What one child gets at the end of the connection: a signal, 0 for nothing, undefined for what the options say. */
-  async orphan(pid: number, signal: number | undefined, options?: CallOptions): Promise<void> {
-    await this.order(FRAMES.ORPHAN, orphanPayload(pid, signal ?? LIMITS.NOTHING_ELSE), 'detach', options)
+  /** What one child gets at the end of the connection: a signal, 0 for nothing. False when there is none. @throws SyscallError EOPNOTSUPP */
+  orphan(pid: number, signal: number, options?: CallOptions): Promise<boolean> {
+    return unlessGone(this.order(FRAMES.ORPHAN, orphanPayload(pid, signal), 'detach', options))
   }
 
   /** Has a child stay when this process is gone, and so every process above it, down from the root. @throws SyscallError */
@@ -367,14 +368,6 @@ export function succeeded(result: ProgramResult): ProgramResult {
 }
 
 const busy = (why: string, state: string): StateError => new StateError(`Agent ${why}`, { state, wanted: 'ready' })
-
-function orphanPayload(pid: number, signal: number): Uint8Array {
-  const payload = new Uint8Array(ORPHAN.size)
-  const view = new DataView(payload.buffer)
-  view.setInt32(ORPHAN.pid, pid, true)
-  view.setUint32(ORPHAN.signal, signal, true)
-  return payload
-}
 
 const tooMany = (because: string): SyscallError =>
   new SyscallError({ call: 'clone3', args: 'a child', errno: 'EAGAIN', step: 0, steps: 1, because })

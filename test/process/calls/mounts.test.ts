@@ -122,3 +122,18 @@ test('C57: pivot_root() makes a mount the root; the old root goes with MNT_DETAC
     ['/'],
   )
 })
+
+test('A61: mountOptions() reads back what a mount has now, and what the kernel made of it', async () => {
+  await using agent = await Agent.start()
+  const child = await withOwnMounts(agent)
+  const path = join(folder, 'options')
+  mkdirSync(path)
+  await child.sys.mount('none', path, 'tmpfs', ['MS_NOSUID', 'MS_NODEV'], 'size=1m')
+  const before = await child.mountOptions(path)
+  await child.sys.mount('none', path, null, ['MS_REMOUNT', 'MS_BIND', 'MS_RDONLY', 'MS_NODEV'], null)
+  const after = await child.mountOptions(path, { timeoutMs: 10_000 })
+  const seen = mountAt(child, path)
+  for (const name of seen?.options ?? []) assert.ok(JSON.stringify(after).includes(`"${name}"`), name)
+  assert.notDeepEqual(after, before)
+  await assert.rejects(child.mountOptions(join(path, 'nothing')), { name: 'SyscallError', errno: 'ENOENT' })
+})
