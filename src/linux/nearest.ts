@@ -1,5 +1,5 @@
 /** The candidate that is spelt most like `name`, for error messages; undefined when nothing is close. */
-export const nearest = (name: string, candidates: Iterable<string>): string | undefined =>
+export const nearest = (name: unknown, candidates: Iterable<string>): string | undefined =>
   nearestNames(name, candidates, 0)[0]
 
 /** Most names that a message offers. */
@@ -9,9 +9,9 @@ const MOST = 3
  * The candidates that are spelt most like `name`, best first, at most three; none when nothing is close.
  * `slack` is by how many slips more than the best the others may differ.
  */
-export function nearestNames(name: string, candidates: Iterable<string>, slack = 1): readonly string[] {
-  const wanted = name.toLowerCase()
-  const limit = Math.max(2, Math.floor(name.length / 3)) + 1
+export function nearestNames(name: unknown, candidates: Iterable<string>, slack = 1): readonly string[] {
+  const wanted = String(name).toLowerCase()
+  const limit = Math.max(2, Math.floor(wanted.length / 3)) + 1
   const close: { readonly candidate: string; readonly distance: number }[] = []
   for (const candidate of new Set(candidates)) {
     const distance = distanceTo(wanted, candidate, limit)
@@ -24,7 +24,7 @@ export function nearestNames(name: string, candidates: Iterable<string>, slack =
 }
 
 /** The end of a message about an unknown name: `: did you mean X?`, with all names that are equally close, or nothing. */
-export function didYouMean(name: string, candidates: Iterable<string>, slack = 0): string {
+export function didYouMean(name: unknown, candidates: Iterable<string>, slack = 0): string {
   const names = nearestNames(name, candidates, slack)
   const last = names.at(-1)
   if (last === undefined) return ''

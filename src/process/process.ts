@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { InvalidInputError, StateError } from '../base/errors.ts'
 import type { CallOptions } from '../linux/call-options.ts'
+import { checkWord } from './check-options.ts'
 import type { Child } from './tree/child.ts'
 import { type Credit, creditLeft, creditOf, type CreditOption } from './streams/credit.ts'
 import type { Exit } from './tree/exit.ts'
@@ -150,6 +151,7 @@ export class Process implements AsyncDisposable {
    * @throws StateError when the stream is not a pipe; the signal's reason
    */
   async read(name: OutputName = 'stdout', options?: CallOptions): Promise<Uint8Array | null> {
+    checkWord(name, ['stdout', 'stderr'], 'name')
     return readNow(this.#output(name), options)
   }
 
@@ -172,6 +174,7 @@ export class Process implements AsyncDisposable {
    * @throws StateError when it is closed already, or not a pipe
    */
   eof(name: 'stdin' | OutputName = 'stdin'): void {
+    checkWord(name, ['stdin', 'stdout', 'stderr'], 'name')
     const stream = this.#use(name === 'stdin' ? 'write' : 'read')[name]
     if (!stream) throw notAPipe(name)
     if (this.#streams.terminal !== undefined) {

@@ -6,7 +6,8 @@ import { errnoNumber } from '../linux/errno.ts'
 import type { ProgramCalls } from '../linux/generated/signatures.ts'
 import { rawParam } from '../linux/params.ts'
 import { type Fd, Ref } from '../linux/ref.ts'
-import { syscallNumber, type SyscallName } from '../linux/syscalls.ts'
+import { didYouMean } from '../linux/nearest.ts'
+import { SYSCALLS, syscallNumber, type SyscallName } from '../linux/syscalls.ts'
 import { waitsByNature } from '../linux/waits-by-nature.ts'
 import { LIMITS } from '../protocol/wire.ts'
 import { Image } from './image.ts'
@@ -166,6 +167,10 @@ export class ProgramBuilder {
   #number(name: string): number {
     const number = syscallNumber(this.arch, name)
     if (number !== undefined) return number
+    if (!Object.values(SYSCALLS).some((table) => Object.hasOwn(table, name))) {
+      const guess = didYouMean(name, Object.keys(SYSCALLS[this.arch]))
+      throw new InvalidInputError(`There is no system call ${JSON.stringify(name)}${guess}`, { field: 'name' })
+    }
     throw new UnsupportedError(`System call ${name} does not exist on ${this.arch}`, {
       fact: `syscall ${name}`,
       remedy: `use its successor (openat for open, unlinkat for unlink …)`,

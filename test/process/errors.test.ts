@@ -176,3 +176,38 @@ test('attempt() gives the failure as a value', async () => {
   assert.equal(result.failure?.errno, 'ENOENT')
   assert.equal(result.failure.call, 'chdir')
 })
+
+test('A32: what callers without types pass is refused before anything is sent, by name', async () => {
+  await using root = await Agent.start()
+  const untyped = root as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const sys = root.sys as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const cat = await (await root.fork()).exec('/bin/cat', ['cat'])
+  const pipes = cat as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const refused: readonly [() => unknown, RegExp][] = [
+    [() => sys['syscall']?.('getpidd'), /There is no system call "getpidd": did you mean getpid/],
+    [() => sys['getpid']?.({ timeout: 5 }), /no option "timeout": did you mean timeoutMs/],
+    [() => untyped['run']?.(5), /A program is what program\(\) of carrel\/program makes, not 5/],
+    [() => untyped['attempt']?.({}), /not Object object/],
+    [() => untyped['onEnd']?.('x', null), /key is an integer/],
+    [() => untyped['onEnd']?.(0, {}), /A program is what/],
+    [() => untyped['getopt']?.(), /There is no option undefined/],
+    [() => untyped['setUser']?.(), /user must be an object/],
+    [() => untyped['fork']?.(null), /Options of fork\(\) are an object/],
+    [() => untyped['exec']?.('/bin/true', ['true'], { lifetime: 'detach' }), /lifetime is attached or detached/],
+    [() => untyped['exec']?.('/bin/true', ['true'], { cwdd: '/' }), /did you mean cwd/],
+    [() => untyped['restrict']?.({ call: 'getpid' }), /call is true, false or a list of names/],
+    [() => untyped['sigaction']?.('SIGCHLD', 'SIG_IGN'), /SIGCHLD/],
+    [() => pipes['read']?.('stdin'), /name is stdout or stderr, not "stdin"/],
+    [() => pipes['eof']?.('x'), /name is stdin or stdout or stderr, not "x"/],
+    [() => pipes['write']?.(5), /data must be text or bytes, not 5/],
+  ]
+  for (const [call, message] of refused) {
+    await assert.rejects(async () => call(), { name: 'InvalidInputError', message })
+  }
+  assert.equal(await root.sys.getpid(), root.pid)
+  assert.equal(root.children, 1)
+  assert.equal(await sys['getpid']?.({}), root.pid)
+  assert.equal(await sys['getpid']?.(undefined), root.pid)
+  cat.kill('SIGKILL')
+  await cat.exited
+})

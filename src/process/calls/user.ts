@@ -134,7 +134,11 @@ const LARGEST_ID = 2 ** 32 - 2
 const MOST_GROUPS = 65_536
 
 /** @throws InvalidInputError */
-function checkUser({ uid, gid, groups = [] }: User): void {
+function checkUser(user: User): void {
+  if (typeof (user as unknown) !== 'object' || (user as unknown) === null) {
+    throw new InvalidInputError('user must be an object with uid and gid', { field: 'user' })
+  }
+  const { uid, gid, groups = [] } = user
   checkId(uid, 'uid')
   checkId(gid, 'gid')
   if (!Array.isArray(groups) || groups.length > MOST_GROUPS) {

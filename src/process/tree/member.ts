@@ -231,7 +231,10 @@ export class Member {
   /** Registers a program that the agent runs when the connection ends; an empty one forgets the key. */
   onEnd(key: number, p: Program | null): void {
     this.assertReady()
-    const body = p ? encodeWithinLimit(p, CLEANUP.size).frame.subarray(FRAME.size) : new Uint8Array(0)
+    if (!Number.isInteger(key) || key < 0 || key > 0xffff_ffff) {
+      throw new InvalidInputError(`key is an integer from 0 to 4294967295, not ${String(key)}`, { field: 'key' })
+    }
+    const body = p !== null ? encodeWithinLimit(p, CLEANUP.size).frame.subarray(FRAME.size) : new Uint8Array(0)
     const payload = new Uint8Array(CLEANUP.size + body.length)
     new DataView(payload.buffer).setUint32(CLEANUP.key, key, true)
     payload.set(body, CLEANUP.size)
