@@ -67,7 +67,7 @@ export async function runCommand(
   const command = new Command(keeper, options)
   try {
     // Its parent's end takes the report of its own end with it: what it keeps is ended from here.
-    void keeper.exited.then(() => keeper.close())
+    keeper.onExit(() => void keeper.close().catch(() => {}))
     return await command.run(argv, { ...options, env: options.env ?? caller.environment.variables() })
   } finally {
     command.forget()

@@ -11,7 +11,7 @@ import { type Member, succeeded } from './member.ts'
 /**
  * Makes a process a fresh image of the agent: another address layout, an empty stack. Its pid, children, filter, options, watched
  * signals and clean-up programs stay; so do descriptors without O_CLOEXEC.
- * @throws SyscallError, it stays as it was: EPERM when its real and effective ids differ; AgentError when the tree is ending
+ * @throws SyscallError, it stays as it was: EPERM when its real and effective ids differ, ENOEXEC when it runs from another file; AgentError when the tree is ending
  */
 export async function reexecMember(member: Member, options?: CallOptions): Promise<void> {
   member.assertReady()
