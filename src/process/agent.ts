@@ -1,4 +1,4 @@
-import { AgentError, StateError } from '../base/errors.ts'
+import { AgentError } from '../base/errors.ts'
 import { type CallOptions, LIMIT_OPTIONS } from '../linux/call-options.ts'
 import type { Flags } from '../linux/flags.ts'
 import type { Pid, Ref } from '../linux/ref.ts'
@@ -21,7 +21,7 @@ import { link } from './tree/link.ts'
 import { type AgentEvent, Member } from './tree/member.ts'
 import type { PipedProcess, Process, ProcessStreams } from './process.ts'
 import { reexecMember } from './tree/reexec.ts'
-import { type AgentRights, Rights } from './tree/rights.ts'
+import { type AgentRights, givenAway, Rights } from './tree/rights.ts'
 import type { SignalAction, SignalArg } from './tree/signal-actions.ts'
 import { launchAgent, START_OPTIONS, type StartOptions } from './connection/start.ts'
 import { ownVersion, type Version } from './version.ts'
@@ -377,10 +377,7 @@ export class Agent extends Caller implements AsyncDisposable {
   }
 
   #use(right?: keyof AgentRights): Member {
-    if (this.#givenAway) {
-      const why = 'This handle was given away by handOver(): use the one that it returned'
-      throw new StateError(why, { state: 'given away', wanted: 'owner' })
-    }
+    if (this.#givenAway) throw givenAway()
     if (right) this.#rights?.assert(right)
     return this.#member
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkController, checkOptions, checkWord, LIMIT_OPTIONS } from './check-options.ts'
+import { LIMIT_OPTIONS } from '../linux/call-options.ts'
+import { checkController, checkOptions, checkWord } from './check-options.ts'
 
 const known = [...LIMIT_OPTIONS, 'linked', 'cwd']
 const refused = (field: string, message: RegExp) => ({ name: 'InvalidInputError', field, message })

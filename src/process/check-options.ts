@@ -1,8 +1,6 @@
 import { InvalidInputError } from '../base/errors.ts'
-import { type CallOptions, LIMIT_OPTIONS } from '../linux/call-options.ts'
+import type { CallOptions } from '../linux/call-options.ts'
 import { didYouMean } from '../linux/nearest.ts'
-
-export { LIMIT_OPTIONS }
 
 /**
  * Options of the caller's, who may not have types: nothing that was meant is passed over.

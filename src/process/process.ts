@@ -17,7 +17,7 @@ import { link } from './tree/link.ts'
 import type { Member } from './tree/member.ts'
 import { native } from './native.ts'
 import { type InputStream, isConsumed, type OutputStream } from './streams/program-streams.ts'
-import { type ProcessRights, Rights } from './tree/rights.ts'
+import { givenAway, type ProcessRights, Rights } from './tree/rights.ts'
 
 /** Streams and terminal of a program. */
 export interface ProcessStreams {
@@ -239,10 +239,7 @@ export class Process implements AsyncDisposable {
   }
 
   #use(right?: keyof ProcessRights): ProcessStreams {
-    if (this.#givenAway) {
-      const why = 'This handle was given away by handOver(): use the one that it returned'
-      throw new StateError(why, { state: 'given away', wanted: 'owner' })
-    }
+    if (this.#givenAway) throw givenAway()
     if (right) this.#rights?.assert(right)
     return this.#streams
   }

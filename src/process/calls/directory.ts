@@ -9,7 +9,7 @@ import type { Fd, Ref } from '../../linux/ref.ts'
 import { out } from '../../linux/results.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { Caller } from '../caller.ts'
-import { limitsOf, waitFor } from '../connection/waiting.ts'
+import { CALL_MS, limitsOf, waitFor } from '../connection/waiting.ts'
 
 export interface ReaddirOptions extends CallOptions {
   /** Directory that a relative path begins at, a descriptor of the process; default: its working directory */
@@ -22,8 +22,6 @@ const FIRST_BYTES = 16 * 1024
 const MORE_BYTES = 256 * 1024
 const MORE_READS = 4
 
-/** How long a listing may take unless the caller says otherwise, in milliseconds: as any call that does not wait by nature */
-const LISTING_MS = 30_000
 /** An answer that nobody waits for is dropped, and with it the number of the descriptor that is to be closed. */
 const WITHOUT_LIMIT = { timeoutMs: Infinity }
 
@@ -35,7 +33,7 @@ const WITHOUT_LIMIT = { timeoutMs: Infinity }
 export function readDirectory(caller: Caller, path: PathArg, options: ReaddirOptions): Promise<ListedEntry[]> {
   const listing = listDirectory(caller, path, options.dirfd ?? 'AT_FDCWD')
   listing.catch(() => {})
-  return waitFor(listing, 'The directory did not end', { timeoutMs: LISTING_MS, ...limitsOf(options) }, () => {})
+  return waitFor(listing, 'The directory did not end', { timeoutMs: CALL_MS, ...limitsOf(options) }, () => {})
 }
 
 async function listDirectory(caller: Caller, path: PathArg, dirfd: number | 'AT_FDCWD'): Promise<ListedEntry[]> {

@@ -1,12 +1,12 @@
 import { AgentError } from '../../base/errors.ts'
-import { type CallOptions, isCallOptions } from '../../linux/call-options.ts'
+import { type CallOptions, isCallOptions, LIMIT_OPTIONS } from '../../linux/call-options.ts'
 import { CALLS } from '../../linux/calls/index.ts'
 import { FOREIGN, type ForeignCalls, type ForeignName, foreignError } from '../../linux/foreign.ts'
 import type { SysCalls } from '../../linux/generated/signatures.ts'
 import type { SyscallName } from '../../linux/syscalls.ts'
 import { program, type Program, type ProgramBuilder } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
-import { checkOptions, LIMIT_OPTIONS } from '../check-options.ts'
+import { checkOptions } from '../check-options.ts'
 
 type Run = (program: Program, options?: CallOptions) => Promise<ProgramResult>
 

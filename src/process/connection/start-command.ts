@@ -1,11 +1,12 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { AgentError, StateError, SyscallError, TimeoutError } from '../../base/errors.ts'
 import { program } from '../../program/builder.ts'
 import type { Channel } from '../addon.ts'
 import type { Member } from '../tree/member.ts'
 import { WAKE } from '../tree/wake.ts'
 import type { Exit } from '../tree/exit.ts'
+import { within } from './waiting.ts'
 import { native } from '../native.ts'
 import type { Child } from '../tree/child.ts'
 
@@ -119,15 +120,6 @@ export class StartCommand {
     const text = this.#text.trim()
     return new AgentError(`Agent is gone: "${this.#line}" ended${text ? `: ${text}` : ''}`)
   }
-}
-
-/** The promise's value, or undefined when it takes longer. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  const enough = new AbortController()
-  const timeout = sleep(ms, undefined, { signal: enough.signal }).catch(() => undefined)
-  const value = await Promise.race([promise, timeout])
-  enough.abort()
-  return value
 }
 
 const describeExit = (exit: Exit): string =>

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { TimeoutError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { checkLimits } from '../check-options.ts'
 import { timerFor } from '../streams/timer.ts'
+
+/** How long a call that does not wait by nature may take, in milliseconds: far above the slowest disk, and not for ever */
+export const CALL_MS = 30_000
 
 /** The part of larger options that says how long to wait. */
 export const limitsOf = ({ timeoutMs, signal }: CallOptions): CallOptions => ({
@@ -49,4 +53,13 @@ export function waitFor<T>(
       },
     )
   })
+}
+
+/** The promise's value, or undefined when it takes longer. */
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const enough = new AbortController()
+  const timeout = sleep(ms, undefined, { signal: enough.signal }).catch(() => undefined)
+  const value = await Promise.race([promise, timeout])
+  enough.abort()
+  return value
 }

@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentError, StateError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
+import { signalNumber } from '../../linux/signal.ts'
 import { checkLimits } from '../check-options.ts'
+import { within } from '../connection/waiting.ts'
 import { timerFor } from '../streams/timer.ts'
 import { program } from '../../program/builder.ts'
 import { FRAMES } from '../../protocol/wire.ts'
@@ -10,7 +11,7 @@ import type { Member } from './member.ts'
 import { WAKE } from './wake.ts'
 import type { Child } from './child.ts'
 
-const SIGKILL = 9
+const SIGKILL = signalNumber('SIGKILL')
 
 /** How long close() waits before it kills: well above what an agent takes to end its own */
 const CLOSE_MS = 5000
@@ -115,10 +116,7 @@ async function askToEnd(member: Member, child: Child, below: Member | undefined)
   const signal = child.signaloneof ?? member.options.get('signaloneof')
   if (below?.state === 'spent' && signal !== SIGKILL && signal !== 0) {
     child.kill(signal)
-    const enough = new AbortController()
-    const grace = sleep(member.options.get('grace'), undefined, { signal: enough.signal }).catch(() => {})
-    await Promise.race([child.told, grace])
-    enough.abort()
+    await within(child.told, member.options.get('grace'))
   }
   await endChild(child, below)
 }

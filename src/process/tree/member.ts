@@ -17,6 +17,7 @@ import { EventSource } from './event-queue.ts'
 import { decodeExited, decodeStopped, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { encodeWithinLimit } from '../connection/frame-limit.ts'
 import { type Frame, frameOf, helloFrame } from '../connection/frames.ts'
+import { CALL_MS } from '../connection/waiting.ts'
 import { native } from '../native.ts'
 import { Child } from './child.ts'
 import { Process, type ProcessStreams } from '../process.ts'
@@ -42,6 +43,8 @@ export type MemberState = 'unborn' | 'ready' | 'spent' | 'closing' | 'closed' | 
 export class Member {
   readonly channel: Channel
   readonly parent: Member | undefined
+  /** 1 for the root */
+  readonly depth: number
   readonly children = new Children()
   readonly events = new EventSource<AgentEvent>()
   readonly options: AgentOptions
@@ -69,6 +72,7 @@ export class Member {
 
   constructor(socket: number, parent?: Member) {
     this.parent = parent
+    this.depth = parent ? parent.depth + 1 : 1
     this.options = new AgentOptions(parent?.options)
     this.ended = new Promise((resolve) => (this.#reportEnd = resolve))
     this.birth = new Promise((resolve, reject) => {
@@ -150,12 +154,11 @@ export class Member {
    */
   conceive(): { readonly child: Member; readonly socket: number; readonly settle: () => void } {
     this.assertReady()
-    const depth = this.path.length
     if (this.offspring >= this.options.get('maxchild')) {
       throw tooMany(`it has ${this.offspring} children: the limit of its option maxchild`)
     }
-    if (depth >= this.options.get('maxforkdepth')) {
-      throw tooMany(`it stands ${depth} deep: the limit of its option maxforkdepth`)
+    if (this.depth >= this.options.get('maxforkdepth')) {
+      throw tooMany(`it stands ${this.depth} deep: the limit of its option maxforkdepth`)
     }
     const [mine, theirs] = native().socketpair()
     const child = new Member(mine, this)
@@ -390,6 +393,3 @@ function endOrphan(child: Child, member: Member | undefined): void {
 }
 
 const KILLED: Exit = exitOf(9, NO_RUSAGE)
-
-/** How long a call that does not wait by nature may take: far above the slowest disk, and not for ever */
-const CALL_MS = 30_000

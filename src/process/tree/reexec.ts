@@ -6,6 +6,7 @@ import { ProgramResult } from '../../program/result.ts'
 import { reexecStep } from '../../program/special.ts'
 import { FRAMES } from '../../protocol/wire.ts'
 import { checkHello } from '../connection/frames.ts'
+import { CALL_MS } from '../connection/waiting.ts'
 import { type Member, succeeded } from './member.ts'
 
 /**
@@ -19,7 +20,7 @@ export async function reexecMember(member: Member, options?: CallOptions): Promi
   const image = openImage(member)
   p.because('reexec', 'The sealed file that this process runs from already')
   reexecStep(p, image === undefined ? undefined : p.attached(0))
-  const patience = { ...options, patienceMs: REEXEC_MS }
+  const patience = { ...options, patienceMs: CALL_MS }
   try {
     const files = image === undefined ? [] : [image]
     const answer = await member.channel.requestAlone(FRAMES.RUN, p.encode().frame, files, patience)
@@ -44,6 +45,3 @@ function openImage({ path: [root] }: Member): number | undefined {
     })
   }
 }
-
-/** Far above what an exec takes */
-const REEXEC_MS = 30_000

@@ -114,6 +114,12 @@ function assertValues(given: AgentRights & ProcessRights): void {
   }
 }
 
+/** What a handle says after `handOver()`. */
+export function givenAway(): StateError {
+  const why = 'This handle was given away by handOver(): use the one that it returned'
+  return new StateError(why, { state: 'given away', wanted: 'owner' })
+}
+
 function missing(right: string): StateError {
   const why = `This handle has no right to ${right}: it was restricted, ask whoever holds the full one`
   return new StateError(why, { state: 'restricted', wanted: right })
