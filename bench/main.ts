@@ -8,6 +8,7 @@ import type { Context, Group } from './context.ts'
 import { crowdGroup } from './crowd.ts'
 import { depthGroup } from './depth.ts'
 import { forkGroup } from './fork.ts'
+import { groupsGroup } from './groups.ts'
 import { heapGroup } from './heap.ts'
 import { busyNote, machineLine } from './machine.ts'
 import type { Goal, Section } from './row.ts'
@@ -22,6 +23,7 @@ const GROUPS: readonly Group[] = [
   callsGroup,
   depthGroup,
   forkGroup,
+  groupsGroup,
   throughputGroup,
   crowdGroup,
   agentSizeGroup,

@@ -14,6 +14,7 @@ export const LAYERS = [
   'host',
   'features',
   'plan',
+  'cgroup',
   'container',
   'sandbox',
   'cli',
@@ -89,8 +90,10 @@ export function checkLayers(files: readonly SourceFile[]): LayerReport {
   return { problems, imports, edges }
 }
 
-/** Run-time dependencies, each where it belongs: argument parsing at the door. */
-const PACKAGES: Partial<Record<Layer, readonly string[]>> = { cli: ['commander'] }
+/** Run-time dependencies, each where it belongs: argument parsing and the terminal at the door. */
+const PACKAGES: Partial<Record<Layer, readonly string[]>> = {
+  cli: ['commander', 'string-width', 'cli-truncate', 'ansi-escapes', 'signal-exit'],
+}
 
 function judge(path: string, layer: Layer, specifier: string): string | undefined {
   if (specifier.startsWith('node:')) {

@@ -31,7 +31,10 @@ export function unitTestFiles(): readonly string[] {
   return files.filter((path) => path.endsWith('.test.ts'))
 }
 
-/** Files with tests that start real processes. */
+/** Files with tests that start real processes on this host; those of test/vm need a machine of their own (tools/vm). */
 export function systemTestFiles(): readonly string[] {
-  return projectFiles('test').filter((path) => path.endsWith('.test.ts') && !path.startsWith('test/golden/'))
+  const elsewhere = ['test/golden/', 'test/vm/']
+  return projectFiles('test').filter(
+    (path) => path.endsWith('.test.ts') && !elsewhere.some((folder) => path.startsWith(folder)),
+  )
 }

@@ -11,6 +11,8 @@ export interface TestRecord {
   readonly outcome: 'passed' | 'failed' | 'skipped'
   /** Why it was skipped, or the first line of the failure */
   readonly reason: string
+  /** Stage of a test machine (tools/vm) that it ran in, or else this host */
+  readonly where?: string
 }
 
 /** What a run of test files came to. */

@@ -7,8 +7,13 @@ import { projectFiles, ROOT, systemTestFiles } from './project-files.ts'
 import { judgeSkips, readSkipLimit } from './skips.ts'
 import { countTests, runSystemTests } from './test-run.ts'
 import type { TestRecord } from './test-run.ts'
+import { describeStages, judgeStagedSkips } from './vm/judge-lanes.ts'
+import { LANES } from './vm/lanes.ts'
+import { checkLimits } from './vm/limits-file.ts'
+import { runLanes } from './vm/run-lanes.ts'
+import { whyNotHere } from './vm/why-not-here.ts'
 
-// `npm test` runs everything: the fast gate, the system tests, the examples.
+// `npm test` runs everything: the fast gate, the system tests, the examples, the test machines.
 // `npm test -- PATH…` runs only the test files (unit or system) and examples whose path contains one of the words.
 
 const EXAMPLE_TIMEOUT_MS = 120_000
@@ -17,20 +22,30 @@ const words = process.argv.slice(2)
 const isWanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
 const problems: string[] = []
 const records: TestRecord[] = []
+const parts: string[] = []
 
-if (words.length === 0) await runFastGate()
-await runTests(words.length === 0 ? systemTestFiles() : testFilesOf(words))
-runExamples()
+if (words.length === 0) await timed('gate', runFastGate)
+await timed('tests', () => runTests(words.length === 0 ? systemTestFiles() : testFilesOf(words)))
+await timed('examples', runExamples)
+if (words.length === 0) await timed('machines', runMachines)
 report()
+
+async function timed(part: string, run: () => Promise<void> | void): Promise<void> {
+  const begin = performance.now()
+  await run()
+  parts.push(`${part} ${((performance.now() - begin) / 1000).toFixed(0)} s`)
+}
 
 async function runFastGate(): Promise<void> {
   const passed = await runGates(allGates({ onUnitRun: (run) => records.push(...run.records) }))
   if (!passed) problems.push('The fast gate (npm run ok) failed, see above')
 }
 
-function testFilesOf(parts: readonly string[]): readonly string[] {
+function testFilesOf(wanted: readonly string[]): readonly string[] {
   const all = ['src', 'tools', 'test'].flatMap((folder) => projectFiles(folder))
-  return all.filter((path) => path.endsWith('.test.ts') && parts.some((word) => path.includes(word)))
+  return all.filter(
+    (path) => path.endsWith('.test.ts') && wanted.some((word) => path.includes(word)) && !path.startsWith('test/vm/'),
+  )
 }
 
 async function runTests(files: readonly string[]): Promise<void> {
@@ -67,17 +82,38 @@ function runExamples(): void {
   }
 }
 
+async function runMachines(): Promise<void> {
+  const reason = whyNotHere()
+  if (reason === undefined) {
+    const run = await runLanes(LANES, { words: [], byName: false })
+    records.push(...run.records)
+    problems.push(...run.problems, ...checkLimits(run), ...judgeStagedSkips(records))
+    return
+  }
+  console.log(`\nno test machine: ${reason}`)
+  if (process.env['CI']) problems.push(`The test machines did not run: this host ${reason}`)
+  records.push({ name: 'test machines', file: 'tools/vm', outcome: 'skipped', reason, where: 'machines' })
+}
+
 function report(): void {
   const { passed, failed, skipped } = countTests(records)
   const limit = readSkipLimit(readFileSync(join(ROOT, 'test/skips.json'), 'utf8'), process.getuid?.() === 0)
-  const skips = judgeSkips(records, limit)
+  // What a machine lacks, another has: they are judged together, by runMachines.
+  const skips = judgeSkips(
+    records.filter((record) => record.where === undefined),
+    limit,
+  )
   console.log(`\n${skips.lines.join('\n')}`)
   if (words.length === 0) problems.push(...skips.problems)
   for (const record of records.filter((each) => each.outcome === 'failed')) {
-    console.log(`FAIL ${record.name} (${record.file.replace(`${ROOT}/`, '')}): ${record.reason}`)
+    console.log(
+      `FAIL ${record.where ?? 'here'}: ${record.name} (${record.file.replace(`${ROOT}/`, '')}): ${record.reason}`,
+    )
   }
   if (records.length === 0) problems.push('No test ran')
   for (const problem of problems) console.log(`FAIL ${problem}`)
-  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+  console.log(`\n${parts.join(', ')}`)
+  console.log(describeStages(records.map((record) => ({ ...record, where: record.where ?? 'here' }))).join('\n'))
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
   process.exitCode = failed > 0 || problems.length > 0 ? 1 : 0
 }

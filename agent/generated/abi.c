@@ -1144,6 +1144,9 @@ extern char missing_BPF_F_QUERY_EFFECTIVE;
 #elif defined(__aarch64__)
 #endif
 #if defined(__x86_64__)
+#elif defined(__aarch64__)
+#endif
+#if defined(__x86_64__)
 _Static_assert(offsetof(union bpf_attr, target_fd) == 0, "bpf_prog_attach_attr.target_fd");
 _Static_assert(offsetof(union bpf_attr, attach_bpf_fd) == 4, "bpf_prog_attach_attr.attach_bpf_fd");
 _Static_assert(offsetof(union bpf_attr, attach_type) == 8, "bpf_prog_attach_attr.attach_type");
@@ -1155,6 +1158,42 @@ _Static_assert(offsetof(union bpf_attr, attach_bpf_fd) == 4, "bpf_prog_attach_at
 _Static_assert(offsetof(union bpf_attr, attach_type) == 8, "bpf_prog_attach_attr.attach_type");
 _Static_assert(offsetof(union bpf_attr, attach_flags) == 12, "bpf_prog_attach_attr.attach_flags");
 _Static_assert(offsetof(union bpf_attr, replace_bpf_fd) == 16, "bpf_prog_attach_attr.replace_bpf_fd");
+#endif
+#if defined(__x86_64__)
+_Static_assert(offsetof(union bpf_attr, prog_id) == 0, "bpf_prog_id_attr.prog_id");
+_Static_assert(offsetof(union bpf_attr, next_id) == 4, "bpf_prog_id_attr.next_id");
+_Static_assert(offsetof(union bpf_attr, open_flags) == 8, "bpf_prog_id_attr.open_flags");
+#elif defined(__aarch64__)
+_Static_assert(offsetof(union bpf_attr, prog_id) == 0, "bpf_prog_id_attr.prog_id");
+_Static_assert(offsetof(union bpf_attr, next_id) == 4, "bpf_prog_id_attr.next_id");
+_Static_assert(offsetof(union bpf_attr, open_flags) == 8, "bpf_prog_id_attr.open_flags");
+#endif
+#if defined(__x86_64__)
+_Static_assert(offsetof(struct bpf_prog_info, type) == 0, "bpf_prog_info.type");
+_Static_assert(offsetof(struct bpf_prog_info, id) == 4, "bpf_prog_info.id");
+_Static_assert(offsetof(struct bpf_prog_info, tag) == 8, "bpf_prog_info.tag");
+_Static_assert(offsetof(struct bpf_prog_info, jited_prog_len) == 16, "bpf_prog_info.jited_prog_len");
+_Static_assert(offsetof(struct bpf_prog_info, xlated_prog_len) == 20, "bpf_prog_info.xlated_prog_len");
+_Static_assert(offsetof(struct bpf_prog_info, jited_prog_insns) == 24, "bpf_prog_info.jited_prog_insns");
+_Static_assert(offsetof(struct bpf_prog_info, xlated_prog_insns) == 32, "bpf_prog_info.xlated_prog_insns");
+_Static_assert(offsetof(struct bpf_prog_info, load_time) == 40, "bpf_prog_info.load_time");
+_Static_assert(offsetof(struct bpf_prog_info, created_by_uid) == 48, "bpf_prog_info.created_by_uid");
+_Static_assert(offsetof(struct bpf_prog_info, nr_map_ids) == 52, "bpf_prog_info.nr_map_ids");
+_Static_assert(offsetof(struct bpf_prog_info, map_ids) == 56, "bpf_prog_info.map_ids");
+_Static_assert(offsetof(struct bpf_prog_info, name) == 64, "bpf_prog_info.name");
+#elif defined(__aarch64__)
+_Static_assert(offsetof(struct bpf_prog_info, type) == 0, "bpf_prog_info.type");
+_Static_assert(offsetof(struct bpf_prog_info, id) == 4, "bpf_prog_info.id");
+_Static_assert(offsetof(struct bpf_prog_info, tag) == 8, "bpf_prog_info.tag");
+_Static_assert(offsetof(struct bpf_prog_info, jited_prog_len) == 16, "bpf_prog_info.jited_prog_len");
+_Static_assert(offsetof(struct bpf_prog_info, xlated_prog_len) == 20, "bpf_prog_info.xlated_prog_len");
+_Static_assert(offsetof(struct bpf_prog_info, jited_prog_insns) == 24, "bpf_prog_info.jited_prog_insns");
+_Static_assert(offsetof(struct bpf_prog_info, xlated_prog_insns) == 32, "bpf_prog_info.xlated_prog_insns");
+_Static_assert(offsetof(struct bpf_prog_info, load_time) == 40, "bpf_prog_info.load_time");
+_Static_assert(offsetof(struct bpf_prog_info, created_by_uid) == 48, "bpf_prog_info.created_by_uid");
+_Static_assert(offsetof(struct bpf_prog_info, nr_map_ids) == 52, "bpf_prog_info.nr_map_ids");
+_Static_assert(offsetof(struct bpf_prog_info, map_ids) == 56, "bpf_prog_info.map_ids");
+_Static_assert(offsetof(struct bpf_prog_info, name) == 64, "bpf_prog_info.name");
 #endif
 #if defined(__x86_64__)
 _Static_assert(offsetof(union bpf_attr, prog_type) == 0, "bpf_prog_load_attr.prog_type");

@@ -1,15 +1,6 @@
-import type { Answer, CgroupFacts, Controller, ControllerFacts, HostFacts } from '../host/facts.ts'
-
-/** One feature of the host. */
-export interface DoctorRow {
-  readonly section: string
-  readonly name: string
-  readonly answer: Answer
-  /** Whether no sandbox can be made without it */
-  readonly needed: boolean
-  /** What is there, when it is */
-  readonly detail: string
-}
+import type { HostFacts } from '../host/facts.ts'
+import { doctorCgroupRows } from './doctor-cgroup-rows.ts'
+import { answerOf, type DoctorRow } from './doctor-row.ts'
 
 /** Everything that the facts say, feature by feature, in the order in which it is printed. */
 export function doctorRows(facts: HostFacts): DoctorRow[] {
@@ -17,13 +8,11 @@ export function doctorRows(facts: HostFacts): DoctorRow[] {
     ...systemRows(facts),
     ...namespaceRows(facts),
     ...identityRows(facts),
-    ...cgroupRows(facts.cgroups),
+    ...doctorCgroupRows(facts),
     ...securityRows(facts),
     ...toolRows(facts),
   ]
 }
-
-const answerOf = (ok: boolean, reason: string, remedy: string): Answer => (ok ? { ok } : { ok, reason, remedy })
 
 function systemRows({ arch, kernel, memfdExec, procMount }: HostFacts): DoctorRow[] {
   const section = 'System'
@@ -92,64 +81,6 @@ function idRanges(
   const reason = `user ${uid} has no range in /etc/subuid and /etc/subgid, so a sandbox has one user id only`
   const remedy = 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER'
   return { detail, answer: answerOf(uids.length > 0 && gids.length > 0, reason, remedy) }
-}
-
-/** What people call the limit that a controller enforces. */
-const LIMIT_NAMES: readonly (readonly [Controller, string])[] = [
-  ['memory', 'memory limit'],
-  ['pids', 'process limit'],
-  ['cpu', 'cpu limit'],
-  ['cpuset', 'cpu binding'],
-  ['io', 'io limit'],
-]
-
-function cgroupRows(facts: CgroupFacts): DoctorRow[] {
-  const section = `Cgroups (${facts.mode})`
-  const limits = LIMIT_NAMES.map(([controller, name]): DoctorRow => {
-    const found = facts.controllers[controller]
-    return {
-      section,
-      name,
-      answer: found?.usable ?? absent(controller, facts),
-      needed: false,
-      detail: found ? whereOf(found) : '',
-    }
-  })
-  const swap = answerOf(facts.swap, 'swap is not counted per group', 'boot the kernel with swapaccount=1')
-  const kill = facts.unified
-    ? answerOf(facts.unified.kill, 'this kernel has no cgroup.kill', 'use Linux 5.14 or newer')
-    : answerOf(
-        false,
-        'no cgroup v2 tree is mounted',
-        'mkdir /sys/fs/cgroup/unified; mount -t cgroup2 none /sys/fs/cgroup/unified',
-      )
-  const killUsable = kill.ok && facts.unified ? facts.unified.usable : kill
-  return [
-    ...limits,
-    { section, name: 'swap limit', answer: swap, needed: false, detail: 'counted with memory' },
-    {
-      section,
-      name: 'cgroup.kill',
-      answer: killUsable,
-      needed: false,
-      detail: `v2 below ${facts.unified?.parent ?? ''}`,
-    },
-  ]
-}
-
-function absent(controller: Controller, { mode }: CgroupFacts): Answer {
-  if (mode === 'none')
-    return answerOf(false, 'no cgroup file system is mounted', 'mount -t cgroup2 none /sys/fs/cgroup')
-  const name = controller === 'io' && mode !== 'v2' ? 'blkio' : controller
-  const mount =
-    mode === 'v2'
-      ? `boot without cgroup_disable=${name}`
-      : `mkdir /sys/fs/cgroup/${name}; mount -t cgroup -o ${name} none /sys/fs/cgroup/${name}`
-  return answerOf(false, `this host has no ${name} controller`, mount)
-}
-
-function whereOf({ version, parent, enable = [] }: ControllerFacts): string {
-  return `v${version} below ${parent}${enable.length ? `, to be enabled in ${enable.join(' and ')}` : ''}`
 }
 
 function securityRows({ seccomp, securityModules }: HostFacts): DoctorRow[] {

@@ -1,6 +1,6 @@
 import type { Answer, HostFacts } from '../host/facts.ts'
+import type { DoctorRow } from './doctor-row.ts'
 import { doctorRows } from './doctor-rows.ts'
-import type { DoctorRow } from './doctor-rows.ts'
 
 /** Something that was tried for real, with what came out. */
 export interface Trial {

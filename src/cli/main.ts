@@ -3,8 +3,14 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { doctorCommand } from './doctor-command.ts'
 import { explainCommand } from './explain-command.ts'
+import { gcCommand } from './gc-command.ts'
+import { pauseCommand } from './pause-command.ts'
+import { psCommand } from './ps-command.ts'
 import { FAILED, report } from './report.ts'
+import { resumeCommand } from './resume-command.ts'
 import { runCommand } from './run-command.ts'
+import { statsCommand } from './stats-command.ts'
+import { updateCommand } from './update-command.ts'
 
 const { version, description } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -17,7 +23,11 @@ const cli = new Command('carrel')
   .enablePositionalOptions()
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'carrel: ')) })
-for (const command of [runCommand, explainCommand, doctorCommand]) cli.addCommand(command.copyInheritedSettings(cli))
+const COMMANDS = [
+  ...[runCommand, psCommand, statsCommand, pauseCommand, resumeCommand, updateCommand],
+  ...[gcCommand, explainCommand, doctorCommand],
+]
+for (const command of COMMANDS) cli.addCommand(command.copyInheritedSettings(cli))
 
 try {
   await cli.parseAsync()

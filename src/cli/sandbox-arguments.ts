@@ -4,9 +4,15 @@ import type { SandboxOptions } from '../sandbox/options.ts'
 
 /** Options that `run` and `explain` share, as commander gives them. */
 export interface SandboxArguments {
+  readonly name?: string
   readonly memory?: string
+  readonly memorySwap?: string
   readonly pids?: number
   readonly cpus?: string
+  readonly cpuWeight?: number
+  readonly cpuset?: string
+  readonly resources?: string
+  readonly cgroupManager?: string
   readonly tmp?: string
   readonly rootfs?: string
   readonly bind: readonly string[]
@@ -32,9 +38,15 @@ function integer(text: string): number {
 /** Adds the options that say what a sandbox is. */
 export function withSandboxOptions(command: Command): Command {
   return command
+    .option('--name <name>', 'what carrel ps calls it, beside its id')
     .option('--memory <size>', 'memory of everything in it together, 256M (default: 1G)')
+    .option('--memory-swap <size>', 'memory and swap together (default: as --memory, no swap)')
     .option('--pids <number>', 'processes and threads at once (default: 512)', integer)
     .option('--cpus <number>', "CPUs' worth of time, 0.5 is half of one (default: not limited)")
+    .option('--cpu-weight <number>', 'share of a contended CPU, 1 to 10000, where 100 is what others have', integer)
+    .option('--cpuset <list>', 'CPUs that may be used, 0-3,8 (default: all)')
+    .option('--resources <file>', 'JSON file with linux.resources of the OCI specification: io, huge pages, devices, …')
+    .option('--cgroup-manager <auto|files|systemd>', 'who makes its groups (default: auto)')
     .option('--tmp <size>', 'size of its own files, /tmp and /home (default: 512M)')
     .option('--rootfs <dir>', "directory with a root file system (default: the host's system directories, read-only)")
     .option('--bind <src[:dst[:ro]]>', 'show a file or directory of the host; may be repeated', collect, [])
@@ -52,15 +64,20 @@ export function withSandboxOptions(command: Command): Command {
 
 /** The options of the SDK that the arguments stand for. @throws InvalidInputError */
 export function toSandboxOptions(given: SandboxArguments, read: (path: string) => Uint8Array): SandboxOptions {
-  const { memory, pids, cpus, tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort } = given
-  const simple = { memory, pids, cpus, tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort }
+  const { name, memory, memorySwap, pids, cpus, cpuWeight, cpuset, cgroupManager } = given
+  const { tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort } = given
+  const simple = {
+    ...{ name, memory, memorySwap, pids, cpus, cpuWeight, cpuset, cgroupManager },
+    ...{ tmp, rootfs, workdir, user, hostname, net, seccomp, bestEffort },
+  }
   return {
+    ...(given.resources === undefined ? {} : { resources: resourcesIn(given.resources, read) }),
     ...(Object.fromEntries(Object.entries(simple).filter(([, value]) => value !== undefined)) as SandboxOptions),
     binds: given.bind,
     env: Object.fromEntries(given.env.map(variable)),
     capabilities: given.cap,
     etc: Object.fromEntries(
-      given.etc.map((text) => pair(text, 'etc')).map(([name, path]) => [name, content(path, read)]),
+      given.etc.map((text) => pair(text, 'etc')).map(([file, path]) => [file, content(path, read)]),
     ),
     rlimits: Object.fromEntries(given.rlimit.map(resourceLimit)),
   }
@@ -73,6 +90,19 @@ function content(path: string, read: (path: string) => Uint8Array): Uint8Array {
     const code = (error as NodeJS.ErrnoException).code ?? String(error)
     throw new InvalidInputError(`etc names the file ${path}, which cannot be read: ${code}`, {
       field: 'etc',
+      cause: error,
+    })
+  }
+}
+
+/** @throws InvalidInputError for a file that is none, or no JSON; what is in it is checked with all other options */
+function resourcesIn(path: string, read: (path: string) => Uint8Array): NonNullable<SandboxOptions['resources']> {
+  try {
+    return JSON.parse(new TextDecoder().decode(read(path))) as NonNullable<SandboxOptions['resources']>
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    throw new InvalidInputError(`resources names the file ${path}, which cannot be used: ${code}`, {
+      field: 'resources',
       cause: error,
     })
   }

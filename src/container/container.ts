@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { StateError } from '../base/errors.ts'
-import { mergeUsage, parseReading, type Usage } from '../features/cgroups/readings.ts'
+import { StateError, UnsupportedError } from '../base/errors.ts'
+import { Cgroup } from '../cgroup/index.ts'
+import type { CgroupPlan } from '../features/cgroups/plan-cgroups.ts'
+import { parseStatistics } from '../features/cgroups/parse-statistics.ts'
+import { statisticsFiles, type StatisticsKind } from '../features/cgroups/statistics-files.ts'
+import type { Statistics } from '../features/cgroups/statistics.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { CommandSettings } from '../plan/command-program.ts'
 import { planCommand, type SandboxPlan } from '../plan/plan-sandbox.ts'
@@ -29,6 +33,8 @@ export class Container {
   readonly #forks: Forks
   readonly #key: number
   #closing: Promise<void> | undefined
+  #group: Promise<Cgroup> | undefined
+  #paused = false
 
   constructor(root: Agent, init: Agent, forks: Forks, plan: SandboxPlan, key: number) {
     this.#root = root
@@ -46,6 +52,11 @@ export class Container {
   /** Starts a command in it. @throws SyscallError, StateError, TimeoutError, the signal's reason */
   async enter(how: Enter): Promise<Process> {
     if (this.#closing) throw new StateError('Sandbox is closed', { state: 'closed', wanted: 'open' })
+    if (this.#paused)
+      throw new StateError('Sandbox is paused: nothing in it runs before resume()', {
+        state: 'paused',
+        wanted: 'running',
+      })
     return how.stdio === 'pty' ? this.#enterWithTerminal(how) : this.#enterWithStdio(how, how.stdio)
   }
 
@@ -102,6 +113,7 @@ export class Container {
   async killAll(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const p = program()
     p.tolerate('ESRCH').kill(-1, signal)
+    await this.#wake()
     await this.#init.run(p)
   }
 
@@ -109,13 +121,60 @@ export class Container {
   async killGroup(pid: number, signal: string): Promise<void> {
     const p = program()
     p.tolerate('ESRCH').kill(-pid, signal as never)
+    await this.#wake()
     await this.#init.run(p)
   }
 
-  /** What its groups have counted so far of these kinds; only what this host counts. */
-  counted(kinds: readonly ('oom' | 'memory' | 'pids' | 'cpu')[]): Usage {
-    const readings = this.plan.cgroups.readings.filter(({ kind }) => kinds.includes(kind))
-    return mergeUsage(readings.map(({ path, format }) => readUsage(path, format)))
+  /** Its first process sends the signals: when it stands still, whoever paused it, it has to go on first. */
+  async #wake(): Promise<void> {
+    const { freezer = 'thawed' } = this.statistics(['freezer'])
+    if (freezer !== 'thawed' && !this.#closing) await this.resume()
+  }
+
+  /** What its groups tell at this moment, of some kinds or all; what this host does not count is left out. */
+  statistics(kinds?: readonly StatisticsKind[]): Statistics {
+    const files = statisticsFiles(ownGroups(this.plan), kinds)
+    const texts = files.flatMap(({ path }): [string, string][] => {
+      const text = readIfThere(path)
+      return text === undefined ? [] : [[path, text]]
+    })
+    return parseStatistics(new Map(texts), files)
+  }
+
+  /**
+   * Its groups, live.
+   * @throws UnsupportedError on a host where it has none, StateError when it is closed, SyscallError ENOENT when somebody removed them
+   */
+  group(): Promise<Cgroup> {
+    if (this.#closing) throw new StateError('Sandbox is closed', { state: 'closed', wanted: 'open' })
+    const places = ownGroups(this.plan)
+    if (places.length === 0) {
+      throw new UnsupportedError('This sandbox has no group of its own', {
+        fact: 'cgroups',
+        remedy: 'carrel doctor tells why this host gives none, and what would change it',
+      })
+    }
+    this.#group ??= Cgroup.open(this.#root, places)
+    this.#group.catch(() => (this.#group = undefined))
+    return this.#group
+  }
+
+  /** Stops all of its processes where they are. @throws UnsupportedError, TimeoutError when they do not stop */
+  async pause(): Promise<void> {
+    const group = await this.group()
+    this.#paused = true
+    try {
+      await group.freeze()
+    } catch (error) {
+      this.#paused = false
+      throw error
+    }
+  }
+
+  /** Lets them go on. */
+  async resume(): Promise<void> {
+    await (await this.group()).thaw()
+    this.#paused = false
   }
 
   /** Ends everything in it and removes what it has on the host; resolves when nothing is left. Idempotent. */
@@ -124,19 +183,32 @@ export class Container {
     return this.#closing
   }
 
+  /** Anybody may have frozen it. */
+  async #thaw(): Promise<void> {
+    const group = await Cgroup.open(this.#root, ownGroups(this.plan)).catch(() => undefined)
+    await group?.thaw()
+  }
+
   /** Its first process has nothing to tidy up in there: the kernel ends all others with it (pid_namespaces(7)). */
   async #close(): Promise<void> {
     this.#init.kill('SIGKILL')
+    if (freezesLikeV1(this.plan)) await this.#thaw()
     await this.#init.close()
     await leave(this.#root, this.plan, this.#key)
   }
 }
 
-function readUsage(path: string, format: Parameters<typeof parseReading>[0]): Usage {
+const ownGroups = ({ cgroups }: SandboxPlan): CgroupPlan['groups'] => cgroups.groups.filter(({ shared }) => !shared)
+
+/** Whether its processes may stand still in a way that not even SIGKILL ends (freezer of v1). */
+const freezesLikeV1 = ({ cgroups }: SandboxPlan): boolean =>
+  cgroups.groups.some(({ version, controllers }) => version === 1 && controllers.includes('freezer'))
+
+/** A file that this kernel does not have, or that went with its group, tells nothing. */
+function readIfThere(path: string): string | undefined {
   try {
-    return parseReading(format, readFileSync(path, 'utf8'))
+    return readFileSync(path, 'utf8')
   } catch {
-    // A file that this kernel does not have, or that went with its group: not counted.
-    return {}
+    return undefined
   }
 }

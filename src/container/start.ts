@@ -5,7 +5,7 @@ import { SyscallError, UnsupportedError } from '../base/errors.ts'
 import type { IdRow } from '../features/users/id-map.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { CallOptions } from '../linux/call-options.ts'
-import type { HostProgram } from '../plan/host-program.ts'
+import { type HostProgram, recordPath } from '../plan/host-program.ts'
 import type { SandboxPlan } from '../plan/plan-sandbox.ts'
 import type { Agent, Birth } from '../process/agent.ts'
 import type { RunOptions as AgentRunOptions } from '../process/caller.ts'
@@ -14,6 +14,7 @@ import { Container } from './container.ts'
 import type { Maker } from './cradle.ts'
 import { Forks } from './forks.ts'
 import { leave } from './leave.ts'
+import { recordPid } from './record-pid.ts'
 
 /** How a container is started. */
 export interface StartOptions extends CallOptions {
@@ -41,6 +42,7 @@ export async function startContainer(
   try {
     for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner))
     const { init, forks } = await makeInit(options.maker ?? { agent: root, used() {} }, plan, facts, owners, options)
+    if (plan.record) recordPid(recordPath(plan.record), init.hostPid as number)
     return new Container(root, init, forks, plan, key)
   } catch (error) {
     await leave(root, plan, key, error)

@@ -1,5 +1,5 @@
 import { no } from './answer.ts'
-import type { Answer } from './facts.ts'
+import type { Answer, SystemdFacts } from './facts.ts'
 import type { MountEntry } from '../linux/mountinfo.ts'
 import type { HostSource } from './source.ts'
 
@@ -8,8 +8,9 @@ export interface CgroupContext {
   readonly source: HostSource
   readonly mounts: readonly MountEntry[]
   readonly memberships: readonly Membership[]
-  /** Whether this process is root in its user namespace, which decides between remedies */
-  readonly root: boolean
+  /** Effective user id; whether it is root in its user namespace decides between places and between remedies */
+  readonly uid: number
+  readonly systemd: SystemdFacts | null
 }
 
 /** One line of /proc/self/cgroup, cgroups(7): hierarchy, its controllers (none on v2), path from the cgroup namespace's root. */

@@ -1,7 +1,10 @@
 import { yes } from './answer.ts'
 import { findPath, writeAnswer } from './cgroup-context.ts'
 import type { CgroupContext } from './cgroup-context.ts'
-import type { Answer, Controller, ControllerFacts } from './facts.ts'
+import { readV1Files } from './controller-files.ts'
+import { readDelegation } from './delegation.ts'
+import type { Answer, Controller, ControllerFacts, DelegationFacts } from './facts.ts'
+import { withFiles } from './lazy-files.ts'
 import { visibleMounts } from './visible-mounts.ts'
 
 /** Kernel names on v1 of the controllers that this package knows. */
@@ -14,11 +17,17 @@ const V1_NAMES = {
   io: 'blkio',
   devices: 'devices',
   freezer: 'freezer',
+  hugetlb: 'hugetlb',
+  rdma: 'rdma',
+  misc: 'misc',
+  net_cls: 'net_cls',
+  net_prio: 'net_prio',
+  perf_event: 'perf_event',
 } as const satisfies Record<Controller, string>
 
 /** Controllers that are mounted as v1 hierarchies, each with the place below this process's own group of that hierarchy. */
 export function readV1Controllers(context: CgroupContext): Partial<Record<Controller, ControllerFacts>> {
-  const mounts = visibleMounts(context.mounts).filter(({ type }) => type === 'cgroup')
+  const mounts = visibleMounts(context.mounts, ['cgroup'])
   const found: Partial<Record<Controller, ControllerFacts>> = {}
   for (const [controller, name] of Object.entries(V1_NAMES) as [Controller, string][]) {
     const candidates = mounts.filter(({ superOptions }) => superOptions.includes(name))
@@ -26,7 +35,8 @@ export function readV1Controllers(context: CgroupContext): Partial<Record<Contro
     const parent = candidates.length ? findParent(context, candidates, path ?? '/') : undefined
     if (parent === undefined) continue
     const usable = readUsable(context, parent, name)
-    found[controller] = { version: 1, parent, usable, ...(controller === 'cpuset' ? readSets(context, parent) : {}) }
+    const facts = { version: 1, parent, usable, ...(controller === 'cpuset' ? readSets(context, parent) : {}) } as const
+    found[controller] = usable.ok ? withFiles(facts, () => readV1Files(context.source, parent, name)) : facts
   }
   return found
 }
@@ -41,14 +51,14 @@ function findParent(context: CgroupContext, mounts: CgroupContext['mounts'], pat
   return mounts[0]?.mountPoint
 }
 
-function readUsable({ source, root }: CgroupContext, parent: string, name: string): Answer {
+function readUsable({ source, uid }: CgroupContext, parent: string, name: string): Answer {
   const errno = source.write(parent)
   if (errno === 'ok') return yes
   const given = `run inside a group that belongs to this user: cgcreate -a USER -t USER -g ${name}:carrel; cgexec -g ${name}:carrel carrel …`
   return writeAnswer(
     parent,
     errno,
-    root ? 'run with CAP_DAC_OVERRIDE over the cgroup file system' : `run as root, or ${given}`,
+    uid === 0 ? 'run with CAP_DAC_OVERRIDE over the cgroup file system' : `run as root, or ${given}`,
   )
 }
 
@@ -59,4 +69,14 @@ function readSets({ source }: CgroupContext, parent: string): Pick<ControllerFac
   const cpus = read('cpuset.effective_cpus') ?? read('cpuset.cpus')
   const mems = read('cpuset.effective_mems') ?? read('cpuset.mems')
   return { ...(cpus === undefined ? {} : { cpus }), ...(mems === undefined ? {} : { mems }) }
+}
+
+/** The own group in systemd's hierarchy, where the unit that it is of was given to this process. */
+export function findV1Delegation(context: CgroupContext): DelegationFacts | undefined {
+  if (!context.systemd) return undefined
+  const name = 'name=systemd'
+  const path = context.memberships.find(({ controllers }) => controllers.includes(name))?.path
+  const mounts = visibleMounts(context.mounts, ['cgroup']).filter(({ superOptions }) => superOptions.includes(name))
+  const directory = path === undefined || !mounts.length ? undefined : findParent(context, mounts, path)
+  return directory === undefined || path === undefined ? undefined : readDelegation(context, { directory, path })
 }

@@ -1,32 +1,46 @@
 import { isInnerGroup } from './cgroup-context.ts'
 import type { CgroupContext } from './cgroup-context.ts'
-import { readV1Controllers } from './cgroups-v1.ts'
-import { readUnified } from './cgroups-v2.ts'
-import type { CgroupFacts, Controller, ControllerFacts, HostFacts } from './facts.ts'
+import { findV1Delegation, readV1Controllers } from './cgroups-v1.ts'
+import { readUnified, type UnifiedTree } from './cgroups-v2.ts'
+import { chooseManager } from './choose-manager.ts'
+import { readDeviceRules } from './device-rules.ts'
+import type { CgroupFacts, Controller, ControllerFacts, HostFacts, UnifiedFacts } from './facts.ts'
 import { isAtLeast } from './kernel.ts'
 import type { HostSource } from './source.ts'
 
+type KernelAndRights = Pick<HostFacts, 'kernel' | 'capabilities'>
+
 /** The cgroup hierarchies as this process may use them. */
-export function readCgroups(context: CgroupContext, kernel: HostFacts['kernel']): CgroupFacts {
+export function readCgroups(context: CgroupContext, { kernel, capabilities }: KernelAndRights): CgroupFacts {
   const v1 = readV1Controllers(context)
   const v2 = readUnified(context)
   const controllers: Partial<Record<Controller, ControllerFacts>> = { ...v2?.controllers, ...v1 }
-  const parent = v2?.parent
+  const delegated = v2?.delegated ?? findV1Delegation(context)
   return {
     mode: modeOf(Object.keys(v1).length > 0, v2 !== undefined),
     controllers,
-    ...(v2 && parent !== undefined
-      ? { unified: { parent, usable: v2.usable, kill: hasKill(context.source, v2.own, kernel) } }
-      : {}),
+    ...(v2 ? { unified: toUnified(context.source, v2, kernel) } : {}),
     swap: countsSwap(context.source, controllers.memory),
+    ...(delegated ? { delegated } : {}),
+    ...chooseManager(context.source, { systemd: context.systemd, uid: context.uid, v2, controllers, delegated }),
+    deviceRules: readDeviceRules(context, { kernel, capabilities, v1: controllers.devices }),
   }
 }
 
 const modeOf = (v1: boolean, v2: boolean): CgroupFacts['mode'] => (v1 ? (v2 ? 'hybrid' : 'v1') : v2 ? 'v2' : 'none')
 
-/** The root group has no cgroup.kill, so a process in it can only go by the version; older kernels may have it as a backport. */
-const hasKill = (source: HostSource, own: string | undefined, kernel: HostFacts['kernel']): boolean =>
-  isAtLeast(kernel, 5, 14) || (own !== undefined && source.entry(`${own}/cgroup.kill`) !== undefined)
+function toUnified(source: HostSource, v2: UnifiedTree, kernel: HostFacts['kernel']): UnifiedFacts {
+  const { parent, usable, own, escapes, vacate } = v2
+  // The root group has neither file, so a process in it can only go by the version; older kernels may have them as backports.
+  const has = (file: string): boolean => own !== undefined && source.entry(`${own}/${file}`) !== undefined
+  return {
+    ...{ parent, usable, ...(own === undefined ? {} : { own }) },
+    kill: isAtLeast(kernel, 5, 14) || has('cgroup.kill'),
+    freeze: isAtLeast(kernel, 5, 2) || has('cgroup.freeze'),
+    ...(escapes ? { escapes } : {}),
+    ...(vacate ? { vacate } : {}),
+  }
+}
 
 function countsSwap(source: HostSource, memory: ControllerFacts | undefined): boolean {
   if (!memory) return false

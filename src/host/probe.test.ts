@@ -62,7 +62,8 @@ test('readHostFacts() falls back to the mount when it does not show the own v1 g
 test('readHostFacts() keeps v1 controllers and the v2 tree of a hybrid host apart', () => {
   const { cgroups } = factsOf(hosts.hybridRoot)
   assert.equal(cgroups.mode, 'hybrid')
-  assert.deepEqual(cgroups.unified, { parent: '/sys/fs/cgroup/unified', usable: { ok: true }, kill: true })
+  const own = '/sys/fs/cgroup/unified'
+  assert.deepEqual(cgroups.unified, { parent: own, own, usable: { ok: true }, kill: true, freeze: true })
   assert.equal(cgroups.controllers.memory?.parent, '/sys/fs/cgroup/memory/api/one')
   assert.notEqual(cgroups.controllers.cpu?.parent, cgroups.controllers.cpuacct?.parent)
 })
@@ -71,7 +72,8 @@ test('readHostFacts() climbs out of a v2 session and enables a controller from t
   const { cgroups } = factsOf(hosts.v2SystemdRoot)
   const slice = '/sys/fs/cgroup/user.slice/user-0.slice'
   assert.equal(cgroups.mode, 'v2')
-  assert.deepEqual(cgroups.unified, { parent: slice, usable: { ok: true }, kill: true })
+  assert.equal(cgroups.unified?.parent, slice)
+  assert.equal(cgroups.unified.escapes, true, 'limits of the session do not bind there')
   const both = `+/sys/fs/cgroup/user.slice +${slice}`
   assert.deepEqual(summary(cgroups), {
     ...{ memory: `v2 ${slice}`, pids: `v2 ${slice}`, cpu: `v2 ${slice} ${both}` },
@@ -99,10 +101,11 @@ test('readHostFacts() makes groups in the root of the v2 tree although it holds 
 
 test('readHostFacts() finds what systemd delegated to an ordinary user, and stops at its edge', () => {
   const { cgroups, subordinate, userNamespaces } = factsOf(hosts.v2Delegated)
-  const slice = '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice'
+  const scope = '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/run-1.scope'
   const { memory, pids, cpu, cpuset } = summary(cgroups)
-  assert.deepEqual([memory, pids, cpu], [`v2 ${slice}`, `v2 ${slice}`, `v2 ${slice} +${slice}`])
-  assert.match(cpuset ?? '', /may not write to \/sys\/fs\/cgroup\/user.slice\/cgroup.subtree_control/)
+  const expected = `v2 ${scope} +${scope}`
+  assert.deepEqual([memory, pids, cpu], [expected, expected, expected])
+  assert.equal(cpuset, `cpuset is not delegated to ${scope}`)
   assert.deepEqual(subordinate.uids, [{ start: 100000, count: 65536 }])
   assert.deepEqual(subordinate.gids, [{ start: 200000, count: 65536 }])
   assert.equal(subordinate.newuidmap, '/usr/bin/newuidmap')
@@ -121,8 +124,11 @@ test('readHostFacts() tells a user in a login session how to get a delegated gro
 
 test('readHostFacts() knows the no-internal-process rule in a cgroup namespace', () => {
   const { cgroups, procMount } = factsOf(hosts.v2Nested)
-  assert.deepEqual(cgroups.unified, { parent: '/sys/fs/cgroup', usable: { ok: true }, kill: true })
-  assert.match(reasonOf(cgroups.controllers.memory?.usable), /holds processes itself, so it cannot give memory/)
+  assert.equal(cgroups.unified?.parent, '/sys/fs/cgroup')
+  assert.match(
+    reasonOf(cgroups.controllers.memory?.usable),
+    /holds processes itself \(1 \(sh\)\), so it cannot give memory/,
+  )
   assert.match(reasonOf(procMount), /^\/proc\/sys is masked/)
   const emptied = factsOf(change(hosts.v2Nested, { '/sys/fs/cgroup/cgroup.procs': '' }))
   assert.deepEqual(emptied.cgroups.controllers.memory?.enable, ['/sys/fs/cgroup'])
@@ -201,7 +207,9 @@ test('readHostFacts() refuses an architecture without tables and a host without 
 
 test('readHostFacts() gives facts for a host with next to nothing', () => {
   const facts = factsOf({ files: { '/proc/sys/kernel/osrelease': '6.1.0' } })
-  assert.deepEqual(facts.cgroups, { mode: 'none', controllers: {}, swap: false })
+  assert.deepEqual([facts.cgroups.mode, facts.cgroups.controllers, facts.cgroups.swap], ['none', {}, false])
+  assert.equal(reasonOf(facts.cgroups.deviceRules), 'no hierarchy that could have device rules is mounted')
+  assert.deepEqual([facts.cgroups.unified, facts.systemd], [undefined, null])
   assert.deepEqual([facts.userNamespaces.ok, facts.seccomp.ok, facts.procMount.ok], [false, false, false])
 })
 

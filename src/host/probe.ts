@@ -1,5 +1,4 @@
-import { parseMemberships } from './cgroup-context.ts'
-import { readCgroups } from './cgroups.ts'
+import { readGroups } from './cgroup-facts.ts'
 import type { HostFacts } from './facts.ts'
 import { readArch, readKernel, readMemfdExec, readSeccomp, readSecurityModules } from './kernel.ts'
 import { decodeMountinfo } from '../linux/mountinfo.ts'
@@ -23,14 +22,13 @@ export function readHostFacts(from: HostSource = machineSource): HostFacts {
   const kernel = readKernel(source)
   const status = readStatus(source)
   const mounts = decodeMountinfo(source.text('/proc/self/mountinfo') ?? '')
-  const memberships = parseMemberships(source.text('/proc/self/cgroup') ?? '')
   const namespaces = readNamespaces(source)
   const { uid, gid, groups, capabilities } = status
   return {
     ...{ arch, kernel, uid, gid, groups, capabilities, namespaces },
     userNamespaces: readUserNamespaces(source, namespaces, status),
     subordinate: readSubordinate(source, uid),
-    cgroups: readCgroups({ source, mounts, memberships, root: uid === 0 }, kernel),
+    ...readGroups(source, { mounts, kernel, status }),
     rootEntries: readRootEntries(source),
     etcEntries: readEtcEntries(source),
     procPaths: readProcPaths(source),

@@ -36,7 +36,9 @@ export function readEtcEntries(source: HostSource): RootEntry[] {
     const entry = isBehindLink(source, name) ? undefined : source.entry(`/etc/${name}`)
     // What a link leads to is what has to be readable; a link that leads nowhere is of no use.
     const mode = entry?.kind === 'symlink' ? source.mode(`/etc/${name}`) : entry?.mode
-    return entry && isWorldReadable(mode) ? toRootEntry(name, entry).map((each) => withContent(each, source)) : []
+    return entry && isWorldReadable(mode)
+      ? toRootEntry(name, entry).map((each) => withContent(each, entry, source))
+      : []
   })
 }
 
@@ -47,10 +49,13 @@ function toRootEntry(name: string, { kind, target }: SourceEntry): RootEntry[] {
 
 /** Larger files are attached, not copied. */
 const COPIED_CHARACTERS = 16 * 1024
+/** UTF-8 takes three bytes at most for what is one character of a string here. */
+const MOST_BYTES_EACH = 3
 
 /** Adds what a small text file holds; U+FFFD stands for bytes that are no UTF-8 (ld.so.cache). */
-function withContent(entry: RootEntry, source: HostSource): RootEntry {
-  const content = entry.kind === 'file' ? source.text(`/etc/${entry.name}`) : undefined
+function withContent(entry: RootEntry, { size }: SourceEntry, source: HostSource): RootEntry {
+  const mayFit = entry.kind === 'file' && size <= COPIED_CHARACTERS * MOST_BYTES_EACH
+  const content = mayFit ? source.text(`/etc/${entry.name}`) : undefined
   if (content === undefined || content.length > COPIED_CHARACTERS || content.includes('\uFFFD')) return entry
   return { ...entry, content }
 }

@@ -1,4 +1,13 @@
-import { accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs'
 
 /** One directory entry as lstat(2) sees it. */
 export interface SourceEntry {
@@ -7,12 +16,18 @@ export interface SourceEntry {
   readonly target?: string
   /** Type and permission bits, inode(7) */
   readonly mode: number
+  /** Owner, as this process's user namespace shows it */
+  readonly uid: number
+  /** Bytes of a file, as far as its file system tells (procfs: 0) */
+  readonly size: number
 }
 
 /** Where probes read a host from: this machine, or a recording of another one. Nothing here throws for a missing file. */
 export interface HostSource {
   /** Node's name of the machine architecture */
   readonly architecture: string
+  /** Process that the one that is read from belongs to, in the numbers of its /proc: the whole tree below it is ours too */
+  readonly owner?: number | undefined
   /** Text of a file, or undefined when it is missing or unreadable */
   text(path: string): string | undefined
   /** Names in a directory, sorted, or undefined when it is missing or unreadable */
@@ -23,12 +38,17 @@ export interface HostSource {
   mode(path: string): number | undefined
   /** Whether access(2) with W_OK says yes, or the errno it gives instead */
   write(path: string): 'ok' | string
+  /** Value of an extended attribute, or undefined when it is missing, unreadable, or this source has no means to read any (Node) */
+  attribute(path: string, name: string): string | undefined
+  /** A variable of the environment */
+  variable(name: string): string | undefined
 }
 
 /** The machine this process runs on. */
 export const machineSource: HostSource = {
   architecture: process.arch,
-  text: (path) => attempt(() => readFileSync(path, 'utf8')),
+  // An error with its stack costs ten times what asking first does, and many of the files are missing on most machines.
+  text: (path) => (existsSync(path) ? attempt(() => readFileSync(path, 'utf8')) : undefined),
   names: (path) => attempt(() => readdirSync(path).sort()),
   entry: (path) => attempt(() => readEntry(path)),
   mode: (path) => attempt(() => statSync(path, { throwIfNoEntry: false })?.mode),
@@ -40,24 +60,31 @@ export const machineSource: HostSource = {
       return (error as NodeJS.ErrnoException).code ?? 'EIO'
     }
   },
+  attribute: () => undefined,
+  variable: (name) => process.env[name],
 }
 
 function readEntry(path: string): SourceEntry | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (!stat) return undefined
-  if (stat.isSymbolicLink()) return { kind: 'symlink', target: readlinkSync(path), mode: stat.mode }
-  return { kind: stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : 'other', mode: stat.mode }
+  const { mode, uid, size } = stat
+  if (stat.isSymbolicLink()) return { kind: 'symlink', target: readlinkSync(path), mode, uid, size }
+  return { kind: stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : 'other', mode, uid, size }
 }
 
-/** The same source, reading each text once: a probe sees one state of a file, and the cgroup search asks for some often. */
+/** The same source, reading each text and directory once: a probe sees one state of them, and the cgroup search asks for some often. */
 export function remembering(source: HostSource): HostSource {
-  const texts = new Map<string, string | undefined>()
-  return {
-    ...source,
-    text(path) {
-      if (!texts.has(path)) texts.set(path, source.text(path))
-      return texts.get(path)
-    },
+  return { ...source, text: once((path) => source.text(path)), names: once((path) => source.names(path)) }
+}
+
+function once<T>(read: (path: string) => T): (path: string) => T {
+  const known = new Map<string, T>()
+  return (path) => {
+    const value = known.get(path)
+    if (value !== undefined || known.has(path)) return value as T
+    const fresh = read(path)
+    known.set(path, fresh)
+    return fresh
   }
 }
 

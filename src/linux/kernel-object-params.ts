@@ -4,13 +4,12 @@ import type { EncodedOut, Param } from './call.ts'
 import { didYouMean } from './nearest.ts'
 import { decodeStatmount } from './statmount.ts'
 import type { Struct } from './struct.ts'
-import { BPF_OBJ_ATTR, BPF_PROG_ATTACH_ATTR, BPF_PROG_LOAD_ATTR, BPF_PROG_QUERY_ATTR } from './structs/bpf.ts'
 import { LANDLOCK_NET_PORT_ATTR, LANDLOCK_PATH_BENEATH_ATTR } from './structs/events.ts'
 import { IOPRIO_CLASS, type IoprioClass } from './tables/sched.ts'
 import { QUOTA, QUOTA_TYPE, type QuotaCommand, type QuotaType } from './tables/quota.ts'
 
 /** The first of a few structs that has all fields of a value: how members of a union are told apart. */
-function structOf(value: unknown, structs: readonly Struct[], where: string): Struct {
+export function structOf(value: unknown, structs: readonly Struct[], where: string): Struct {
   if (typeof value !== 'object' || value === null) {
     throw new InvalidInputError(`${where} must be an object`, { field: where })
   }
@@ -25,28 +24,6 @@ function structOf(value: unknown, structs: readonly Struct[], where: string): St
     ? `has no field ${JSON.stringify(wrong)}${didYouMean(wrong, all)}`
     : 'mixes fields of different commands'
   throw new InvalidInputError(`${where} ${rule}`, { field: wrong ? `${where}.${wrong}` : where })
-}
-
-const BPF_ATTRIBUTES = [BPF_PROG_LOAD_ATTR, BPF_PROG_ATTACH_ATTR, BPF_PROG_QUERY_ATTR, BPF_OBJ_ATTR]
-
-/** The attribute of bpf(2) and its size: two words; bytes for commands that have no struct here. */
-export const bpfAttribute: Param = {
-  name: 'attr',
-  type: 'BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfObjAttr | Uint8Array',
-  encode(value, to, call) {
-    if (value instanceof Uint8Array) {
-      to.push({ kind: 'data', value: to.place(value) })
-      return to.pushNumber(value.length)
-    }
-    const struct = structOf(value, BPF_ATTRIBUTES, `${call}.attr`)
-    to.push({ kind: 'data', value: struct.encode(value, to, `${call}.attr`) })
-    to.pushNumber(struct.size(to.arch))
-  },
-  print(value, arch) {
-    if (value instanceof Uint8Array) return `{…}, ${value.length}`
-    const struct = structOf(value, BPF_ATTRIBUTES, 'attr')
-    return `${struct.print(value, arch)}, ${struct.size(arch)}`
-  },
 }
 
 const LANDLOCK_RULES = [LANDLOCK_PATH_BENEATH_ATTR, LANDLOCK_NET_PORT_ATTR]

@@ -82,9 +82,15 @@ export class Memory {
 
   /** Pushes its address as the next argument. What it starts with is what it holds now. */
   encode(to: Encoder): EncodedOut {
+    const out = this.point(to)
+    to.push({ kind: 'data', value: out.at })
+    return out
+  }
+
+  /** Places it for a pointer inside of something else, which is to point at `at` of the data. */
+  point(to: Encoder): EncodedOut {
     const placed: Placed[] = []
     const at = this.#place(to, placed)
-    to.push({ kind: 'data', value: at })
     return {
       at,
       decode: () => undefined,

@@ -1,10 +1,9 @@
-import { CONTROLLER_OF } from '../features/cgroups/limits.ts'
+import type { HostDirectories } from '../features/cgroups/group-steps.ts'
 import { freshNetworkSteps, mayInheritNetwork } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
 import { type Program, program } from '../program/builder.ts'
-import type { HostDirectories } from './host-program.ts'
 import { cradleProgram } from './init-program.ts'
 import { baseSpec, ownEtc } from './layout.ts'
 import type { Settings } from './settings.ts'
@@ -26,11 +25,9 @@ export interface CradlePlan {
 /** The parents of the groups of a sandbox are all that a cradle needs of the host. */
 export function planCradle(settings: Settings, facts: HostFacts): CradlePlan {
   const { controllers, unified } = facts.cgroups
-  const limited = [...new Set(Object.values(CONTROLLER_OF))]
-  const parents = [...limited.map((name) => controllers[name]?.parent), unified?.parent].filter(
-    (path) => path !== undefined,
-  )
-  const directories = [...new Set(parents)]
+  const parents = [...Object.values(controllers).map(({ parent }) => parent), ...(unified ? [unified.parent] : [])]
+  const { recordDirectory } = settings.identity
+  const directories = [...new Set(recordDirectory === null ? parents : [...parents, recordDirectory])]
   return {
     base: cradleProgram(facts.arch, baseSpec(settings, facts), directories),
     directories,
@@ -50,5 +47,6 @@ function networkProgram(arch: Arch): Program {
  */
 export function fitsCradle(settings: Settings, like: Settings): boolean {
   if (settings.rootfs || settings.binds.length > 0 || !mayInheritNetwork(settings.capabilities)) return false
+  if (settings.identity.recordDirectory !== like.identity.recordDirectory) return false
   return settings.net === like.net && JSON.stringify(ownEtc(settings.etc)) === JSON.stringify(ownEtc(like.etc))
 }

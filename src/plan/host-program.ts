@@ -1,15 +1,25 @@
-import type { CgroupPlan, CgroupWrite } from '../features/cgroups/plan-cgroups.ts'
+import {
+  groupSteps,
+  type HostDirectories,
+  joinSteps,
+  openGroup,
+  removeSteps,
+  vacateSteps,
+} from '../features/cgroups/group-steps.ts'
+import type { CgroupPlan } from '../features/cgroups/plan-cgroups.ts'
+import { deviceSteps } from '../features/devices/device-steps.ts'
 import { BIRTH_NAMESPACES } from '../features/namespaces/namespaces.ts'
 import { idmapSteps, openBind } from '../features/root/binds.ts'
 import { copyTree, READ_ONLY } from '../features/root/trees.ts'
-import { type IdMap, idMapSteps, writeSteps } from '../features/users/id-map.ts'
+import { type IdMap, idMapSteps } from '../features/users/id-map.ts'
 import type { Arch } from '../linux/arch.ts'
 import { DecimalPath } from '../linux/decimal-path.ts'
 import type { Fd, Pid, Ref } from '../linux/ref.ts'
 import { type Program, program } from '../program/builder.ts'
 import { cloneStep } from '../program/special.ts'
-import { LIMITS } from '../protocol/wire.ts'
-import type { Settings } from './settings.ts'
+import { forgetSteps, type RecordFile, recordName, recordSteps } from './record-steps.ts'
+import type { SandboxRecord } from './sandbox-record.ts'
+import type { Identity, Settings } from './settings.ts'
 
 /** What the host program is made from. */
 export interface HostInput {
@@ -21,10 +31,15 @@ export interface HostInput {
   readonly opensTrees: boolean
   /** Descriptors of the maker for directories of the host that it cannot name by path */
   readonly directories?: HostDirectories
+  /** What is written down about the sandbox, and where; null: nothing */
+  readonly record: RecordPlan | null
 }
 
-/** Descriptor by path of a directory of the host. */
-export type HostDirectories = Readonly<Record<string, number>>
+/** The record of a sandbox and the directory that it stands in. */
+export interface RecordPlan {
+  readonly directory: string
+  readonly record: SandboxRecord
+}
 
 /** A program and the references into it that its runner needs. */
 export interface HostProgram {
@@ -37,19 +52,36 @@ export interface HostProgram {
  * pidfd, then the gate when another program writes the maps, then the trees. Everything after the clone overlaps with the child,
  * which makes its namespaces meanwhile and then waits at the gate.
  */
-export function hostProgram({ arch, settings, map, cgroups, opensTrees, directories = {} }: HostInput): HostProgram {
+export function hostProgram({
+  arch,
+  settings,
+  map,
+  cgroups,
+  opensTrees,
+  directories = {},
+  record,
+}: HostInput): HostProgram {
   const p = program({ arch })
   p.because('namespaces', 'A gate: the child waits there until it has ids and is in its groups; closing it opens it')
   const gate = p.pipe2(['O_CLOEXEC'])
+  if (record) recordSteps(p, recordFile(record.directory, record.record.id, directories), record.record)
+  const { unified, others } = byBirth(cgroups)
+  const group = unified && birthplaceSteps(p, unified, directories)
   p.because(
     'namespaces',
     'Born with user and pid namespace, all others are its own work; a socket of its own to the caller',
   )
-  const { pid, pidfd } = cloneStep(p, { flags: BIRTH_NAMESPACES, control: p.attached(0), keep: [gate.read] })
+  const { pid, pidfd } = cloneStep(p, {
+    flags: BIRTH_NAMESPACES,
+    control: p.attached(0),
+    keep: [gate.read],
+    ...(group ? { cgroup: group } : {}),
+  })
   p.send(pidfd)
   p.close(gate.read)
-  groupSteps(p, cgroups, directories)
-  joinSteps(p, cgroups, pid, directories)
+  if (group) p.close(group)
+  groupSteps(p, others, directories)
+  joinSteps(p, others, pid, directories)
   if (map.writer === 'newuidmap') {
     p.send(gate.write)
     return { program: p, pid }
@@ -61,41 +93,26 @@ export function hostProgram({ arch, settings, map, cgroups, opensTrees, director
   return { program: p, pid }
 }
 
-/** Makes the groups and writes their limits, before anybody is in them. */
-function groupSteps(p: Program, cgroups: CgroupPlan, directories: HostDirectories): void {
-  cgroups.enable.forEach((write) => cgroupWrite(p, write, directories))
-  for (const group of cgroups.groups) {
-    p.because('cgroups', 'A group of its own, with its limits written before anybody is in it')
-    p.mkdirat(...place(group.directory, directories), 0o755)
-    group.files.forEach((write) => cgroupWrite(p, write, directories))
-  }
+/** The v2 group, which a process can be born in, and those of v1, which it joins while it makes its namespaces. */
+function byBirth(cgroups: CgroupPlan): { readonly unified: CgroupPlan | null; readonly others: CgroupPlan } {
+  const only = (version: 1 | 2): CgroupPlan => ({
+    ...cgroups,
+    groups: cgroups.groups.filter((group) => group.version === version),
+    join: cgroups.join.filter((join) => join.version === version),
+  })
+  const unified = only(2)
+  return { unified: unified.join.length > 0 ? unified : null, others: { ...only(1), enable: [] } }
 }
 
-/** One write(2) each: the kernel takes every write as a whole command. */
-function cgroupWrite(p: Program, write: CgroupWrite, directories: HostDirectories): void {
-  p.because('cgroups', write.because)
-  const [directory, path] = place(write.path, directories)
-  if (!write.optional) return writeSteps(p, directory, path, write.value)
-  const file = p.tolerate('ENOENT', 'EACCES', 'EPERM').openat(directory, path, ['O_WRONLY', 'O_CLOEXEC'])
-  p.tolerate('EINVAL', 'EOPNOTSUPP', 'EBUSY').write(file, write.value)
-  p.close(file)
-}
-
-/** A path as the maker can name it: below one of its descriptors, or as it is. */
-function place(path: string, directories: HostDirectories): [number | 'AT_FDCWD', string] {
-  for (const [directory, descriptor] of Object.entries(directories)) {
-    if (path.startsWith(`${directory}/`)) return [descriptor, path.slice(directory.length + 1)]
-  }
-  return ['AT_FDCWD', path]
-}
-
-function joinSteps(p: Program, cgroups: CgroupPlan, pid: Ref<Pid>, directories: HostDirectories): void {
-  for (const { path } of cgroups.join) {
-    p.because('cgroups', 'In its groups before anything of the sandbox runs: nothing escapes a limit')
-    const file = p.openat(...place(path, directories), ['O_WRONLY', 'O_CLOEXEC'])
-    p.syscall('write', file, new DecimalPath('', pid), LIMITS.TEXT)
-    p.close(file)
-  }
+/** Makes the v2 group and opens it for CLONE_INTO_CGROUP (Linux 5.7): nobody is ever outside, and nobody is moved. */
+function birthplaceSteps(p: Program, cgroups: CgroupPlan, directories: HostDirectories): Ref<Fd> {
+  vacateSteps(p, cgroups, directories)
+  groupSteps(p, cgroups, directories)
+  const [birthplace] = cgroups.join
+  p.because('cgroups', 'Its first process is born in it: moving one later takes a lock that stops every fork and exec')
+  const group = openGroup(p, birthplace?.directory ?? '', directories)
+  if (cgroups.devices) deviceSteps(p, group, cgroups.devices)
+  return group
 }
 
 /** Opens what only the caller may: paths below directories that a nobody cannot pass. */
@@ -139,14 +156,40 @@ export function ownerMapProgram(arch: Arch, map: IdMap): HostProgram {
   return { program: p, pid }
 }
 
-/** Removes the groups, when everything in the sandbox has ended; kept by the root agent, so that it happens without this process too. */
-export function leaveProgram(arch: Arch, cgroups: CgroupPlan): Program | null {
-  if (cgroups.remove.length === 0) return null
+/** File of a record. */
+export const recordPath = ({ directory, record }: RecordPlan): string => `${directory}/${recordName(record.id)}`
+
+/** What stands still in v1's freezer takes no signal, not even SIGKILL, which it has been sent by now. */
+function thawSteps(p: Program, { groups }: CgroupPlan): void {
+  for (const { directory } of groups.filter(
+    ({ version, controllers }) => version === 1 && controllers.includes('freezer'),
+  )) {
+    p.because('cgroups', 'A process that is frozen takes no signal, not even SIGKILL')
+    const file = p.tolerate('ENOENT').openat('AT_FDCWD', `${directory}/freezer.state`, ['O_WRONLY', 'O_CLOEXEC'])
+    p.tolerate('EBADF', 'ENODEV').write(file, 'THAWED')
+    p.tolerate('EBADF').close(file)
+  }
+}
+
+/** A record as the maker can name it. */
+const recordFile = (directory: string, id: string, directories: HostDirectories): RecordFile => {
+  const known = directories[directory]
+  return known === undefined ? ['AT_FDCWD', `${directory}/${recordName(id)}`] : [known, recordName(id)]
+}
+
+/**
+ * Removes the groups, when everything in the sandbox has ended, and then its record; kept by the root agent, so that it happens
+ * without this process too.
+ */
+export function leaveProgram(arch: Arch, cgroups: CgroupPlan, { id, recordDirectory }: Identity): Program | null {
+  if (cgroups.remove.length === 0 && recordDirectory === null) return null
   const p = program({ arch })
+  thawSteps(p, cgroups)
   p.because(
     'cgroups',
     'Nothing is left behind; EBUSY means that the last process is not quite gone, and is tried again',
   )
-  for (const directory of cgroups.remove) p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
+  removeSteps(p, cgroups)
+  if (recordDirectory !== null) forgetSteps(p, recordFile(recordDirectory, id, {}))
   return p
 }

@@ -1,5 +1,6 @@
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
-import { type CgroupPlan, planCgroups } from '../features/cgroups/plan-cgroups.ts'
+import { formatGroupName } from '../features/cgroups/owner.ts'
+import { type CgroupPlan, planCgroups, type PlanCgroupsOptions } from '../features/cgroups/plan-cgroups.ts'
 import { requireApplied } from '../features/cgroups/require-applied.ts'
 import { seccompFilter } from '../features/seccomp/index.ts'
 import { assertMapped, type IdMap, outsideId, rangeMap, singleMap, subordinateMap } from '../features/users/id-map.ts'
@@ -7,11 +8,13 @@ import type { HostFacts } from '../host/facts.ts'
 import type { Arch } from '../linux/arch.ts'
 import type { Program } from '../program/builder.ts'
 import { commandProgram, type CommandSettings, forkProgram } from './command-program.ts'
-import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram } from './host-program.ts'
+import { type HostProgram, hostProgram, leaveProgram, ownerMapProgram, type RecordPlan } from './host-program.ts'
 import { type InitInput, initProgram, nameProgram } from './init-program.ts'
 import type { CradleFacts } from './cradle.ts'
 import { baseSpec, nameFiles, ownEtc, ownPlaces } from './layout.ts'
+import { byOption } from './option-names.ts'
 import { ProgramCache } from './program-cache.ts'
+import type { SandboxRecord } from './sandbox-record.ts'
 import type { ResourceLimits, Settings } from './settings.ts'
 
 /** Everything that starting a sandbox does, as programs: one per process, in the order in which they begin. */
@@ -22,6 +25,8 @@ export interface SandboxPlan {
   readonly cgroups: CgroupPlan
   /** Run by the root agent before the others: a user namespace per bind whose owner is shown as the sandbox's user */
   readonly owners: readonly HostProgram[]
+  /** What the host program writes down */
+  readonly record: RecordPlan | null
   /** Run by the root agent */
   readonly host: HostProgram
   /** Run by the sandbox's own first process, its PID 1 */
@@ -50,8 +55,14 @@ export function planSandbox(settings: Settings, facts: HostFacts, cradle?: Cradl
   const { arch } = facts
   const map = chooseMap(settings, facts)
   assertMapped(map, settings.user)
-  const cgroups = planCgroups(settings.limits, facts.cgroups, { name: settings.id })
-  if (!settings.bestEffort) requireApplied(cgroups, settings.named)
+  const cgroups = planCgroups(settings.resources, facts.cgroups, {
+    name: formatGroupName(settings.identity.id, settings.identity.owner),
+    kill: true,
+    account: accounted(facts),
+  })
+  const notApplied = byOption(cgroups.notApplied)
+  if (!settings.bestEffort) requireApplied({ notApplied }, settings.unasked)
+  const record = recordPlan(settings, cgroups)
   const privileged = map.writer === 'parent'
   const init = likeInit(facts, cradle !== undefined, { arch, settings, map, treesAttached: privileged })
   return {
@@ -59,17 +70,53 @@ export function planSandbox(settings: Settings, facts: HostFacts, cradle?: Cradl
     settings,
     map,
     cgroups,
+    record,
     owners: privileged ? ownerPrograms(arch, settings, map) : [],
-    host: hostProgram({ arch, settings, map, cgroups, opensTrees: privileged, directories: cradle?.directories ?? {} }),
+    host: hostProgram({
+      arch,
+      settings,
+      map,
+      cgroups,
+      opensTrees: privileged,
+      directories: cradle?.directories ?? {},
+      record,
+    }),
     init,
     fork: fork(arch),
     name: nameProgram(arch, settings.hostname, nameFiles(settings)),
     trees: privileged ? settings.binds.length + (settings.rootfs ? 1 : 0) : 0,
-    leave: leaveProgram(arch, cgroups),
+    leave: leaveProgram(arch, cgroups, settings.identity),
     filter: settings.seccomp && seccompFilter(arch, settings.seccomp),
     rlimits: { ...standIns(cgroups.notApplied), ...settings.rlimits },
-    notApplied: cgroups.notApplied,
+    notApplied,
   }
+}
+
+/** What every sandbox counts and can be stopped by. On v1 io would be a hierarchy more to make, join and leave for each: only when asked for. */
+const accounted = ({ cgroups }: HostFacts): NonNullable<PlanCgroupsOptions['account']> =>
+  cgroups.controllers.io?.version === 2
+    ? ['memory', 'pids', 'cpu', 'io', 'freezer']
+    : ['memory', 'pids', 'cpu', 'freezer']
+
+/** What is written down for whoever looks from outside. */
+function recordPlan(settings: Settings, cgroups: CgroupPlan): RecordPlan | null {
+  const { identity, net, user, rootfs, resources } = settings
+  const { recordDirectory, ...names } = identity
+  if (recordDirectory === null) return null
+  const shared = cgroups.groups.filter((group) => group.shared).map(({ directory }) => directory)
+  const record: SandboxRecord = {
+    version: 1,
+    ...names,
+    places: cgroups.groups
+      .filter((group) => !group.shared)
+      .map(({ directory, version, controllers }) => ({ directory, version, controllers })),
+    ...(shared.length ? { shared: shared.reverse() } : {}),
+    resources,
+    net,
+    user: { uid: user.uid, gid: user.gid },
+    rootfs: rootfs?.path ?? null,
+  }
+  return { directory: recordDirectory, record }
 }
 
 /** The program of a command's process; kept for commands that are run again, in this sandbox or in one like it. */

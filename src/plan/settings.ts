@@ -1,7 +1,7 @@
 import type { Bind } from '../features/root/binds.ts'
 import type { RootEntry } from '../host/facts.ts'
-import type { LimitName } from '../features/cgroups/find-refusal.ts'
-import type { Limits } from '../features/cgroups/limits.ts'
+import type { GroupOwner } from '../features/cgroups/owner.ts'
+import type { Resources } from '../features/cgroups/resources.ts'
 import type { SeccompProfile } from '../features/seccomp/index.ts'
 import type { Net } from '../features/namespaces/namespaces.ts'
 
@@ -21,10 +21,23 @@ export interface BindSetting extends Bind {
   readonly owner: { readonly uid: number; readonly gid: number } | null
 }
 
+/** Which sandbox it is, for whoever looks from outside. */
+export interface Identity {
+  /** Unique on this host */
+  readonly id: string
+  /** What its user calls it */
+  readonly name?: string
+  /** Whose it is */
+  readonly owner: GroupOwner
+  /** ISO 8601, UTC */
+  readonly created: string
+  /** Where its record is written; null: nowhere */
+  readonly recordDirectory: string | null
+}
+
 /** What a sandbox is to be: the caller's wishes after validation, every default filled in, units resolved. */
 export interface Settings {
-  /** Unique name on this host, also of its groups */
-  readonly id: string
+  readonly identity: Identity
   readonly hostname: string
   readonly net: Net
   readonly user: User
@@ -41,9 +54,11 @@ export interface Settings {
   readonly capabilities: readonly number[]
   /** null: no filter */
   readonly seccomp: SeccompProfile | null
-  readonly limits: Limits
-  /** Limits that the caller named, and not the defaults: not to be had is an error unless `bestEffort` */
-  readonly named: readonly LimitName[]
+  readonly resources: Resources
+  /** Limits that are defaults, by the names of `NotApplied.limit`: all others that cannot be had are an error unless `bestEffort` */
+  readonly unasked: readonly string[]
+  /** Who makes the groups; `auto`: systemd where it runs the host and the own group is not delegated */
+  readonly manager: 'auto' | 'files' | 'systemd'
   readonly bestEffort: boolean
   readonly rlimits: ResourceLimits
   /** Bytes of the sandbox's own file system: /tmp, /home and the like together */

@@ -24,6 +24,8 @@ export interface Watch {
 }
 
 const GRACE_MS = 1000
+/** What every outcome tells; the rest costs the kernel too much for every command. */
+const OUTCOME_KINDS = ['cpu', 'memory', 'pids', 'io'] as const
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** A command that runs in a sandbox. */
@@ -122,14 +124,15 @@ export class Command implements AsyncDisposable {
 
   #result(exit: Exit, wallMs: number, stdout: Uint8Array, stderr: Uint8Array): RunResult {
     const { container, oomKillsBefore, onOomKills } = this.#watch
-    const counted = container.counted(['oom', 'memory'])
-    const kills = counted.oomKills ?? 0
+    const stats = container.statistics(OUTCOME_KINDS)
+    const { memory } = stats
+    const kills = memory?.oomKills ?? 0
     onOomKills(kills)
     const usage: ResourceUsage = {
       userMs: exit.rusage.userMs,
       systemMs: exit.rusage.systemMs,
       wallMs,
-      peakMemoryBytes: counted.memoryPeakBytes ?? exit.rusage.maxRssBytes,
+      peakMemoryBytes: memory?.peakBytes ?? exit.rusage.maxRssBytes,
       oomKills: Math.max(0, kills - oomKillsBefore),
     }
     const exitCode = shellCode(exit, signalNumber)
@@ -142,6 +145,7 @@ export class Command implements AsyncDisposable {
       stderrBytes: stderr,
       outcome: this.#reason ?? outcomeOf(exit, exitCode, usage.oomKills),
       usage,
+      stats,
       notApplied: container.plan.notApplied,
     }
   }

@@ -1,3 +1,4 @@
+import type { Resources } from '../features/cgroups/resources.ts'
 import type { SeccompProfile } from '../features/seccomp/index.ts'
 
 /** Something of the host's shown in a sandbox. */
@@ -10,14 +11,26 @@ export interface BindOption {
   readonly readOnly?: boolean
 }
 
-/** What can be said about a sandbox; everything has a safe default. */
-export interface SandboxOptions {
+/** What a sandbox may use. */
+export interface ResourceOptions {
   /** Memory of everything in it together, bytes or `'256M'`; default 1G */
   readonly memory?: number | string
   /** Processes and threads at once; default 512 */
   readonly pids?: number
   /** CPUs' worth of time, `0.5` is half of one; default: not limited */
   readonly cpus?: number | string
+  /** Memory and swap together, bytes or `'1G'`; default: as much as `memory`, so no swap */
+  readonly memorySwap?: number | string
+  /** Share of a contended CPU, 1 to 10000, where 100 is what others have */
+  readonly cpuWeight?: number
+  /** CPUs that may be used, list format: `0-3,8` */
+  readonly cpuset?: string
+  /** Everything else, as `linux.resources` of the OCI runtime specification has it: io, huge pages, devices, files by name */
+  readonly resources?: Resources
+}
+
+/** What can be said about a sandbox; everything has a safe default. */
+export interface SandboxOptions extends ResourceOptions {
   /** Bytes that files of the sandbox's own may take (/tmp, /home); default 512M, counted as memory too */
   readonly tmp?: number | string
   /** Directory with a root file system; default: the host's system directories, read-only */
@@ -30,6 +43,8 @@ export interface SandboxOptions {
   readonly workdir?: string
   /** Who commands run as: `UID`, `'UID:GID'` or an object; default 1000:1000 */
   readonly user?: number | string | { readonly uid: number; readonly gid?: number }
+  /** What `carrel ps` calls it, beside its id; need not be unique */
+  readonly name?: string
   /** Default: `carrel-` and a random number */
   readonly hostname?: string
   /** `none`: nothing but its own `lo`; `host`: the host's network. Default: none */
@@ -42,6 +57,8 @@ export interface SandboxOptions {
   readonly capabilities?: readonly string[]
   /** Filter for system calls; `'unconfined'` for none. Default: the built-in allow-list */
   readonly seccomp?: 'default' | 'unconfined' | SeccompProfile
+  /** Who makes its groups: this process by files, or systemd. Default: systemd where it runs the host and gave nothing away */
+  readonly cgroupManager?: 'auto' | 'files' | 'systemd'
   /** Lets a limit that this host cannot enforce be dropped instead of refused; it is listed in the result. Default: false */
   readonly bestEffort?: boolean
   /** Default for `run`: milliseconds or `'5s'` until a command is ended */

@@ -2,9 +2,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statS
 import { isAbsolute, normalize, resolve } from 'node:path'
 import { InvalidInputError } from '../base/errors.ts'
 import { capabilityNumbers } from '../features/capabilities/capabilities.ts'
-import type { LimitName } from '../features/cgroups/find-refusal.ts'
-import { checkLimits, type Limits } from '../features/cgroups/limits.ts'
-import { parseBytes, parseCpus, parseDuration } from '../features/limits/parse-size.ts'
+import { parseBytes, parseDuration } from '../features/limits/parse-size.ts'
 import { DEFAULT_SECCOMP_PROFILE, type SeccompProfile } from '../features/seccomp/index.ts'
 import { POOL } from '../features/users/id-map.ts'
 import type { RootEntry } from '../host/facts.ts'
@@ -13,14 +11,21 @@ import { RLIMITS } from '../linux/tables/rlimits.ts'
 import { generatedEtc, HOME } from '../plan/layout.ts'
 import type { BindSetting, ResourceLimits, Settings, User } from '../plan/settings.ts'
 import { DEFAULT_PATH } from '../program/exec-steps.ts'
+import { identify } from './identity.ts'
 import type { BindOption, SandboxOptions } from './options.ts'
+import { parseResources } from './parse-resources.ts'
 
-const DEFAULTS = { memory: '1G', pids: 512, tmp: '512M', user: '1000:1000' } as const
+const DEFAULTS = { tmp: '512M', user: '1000:1000' } as const
 
 const KNOWN = new Set([
   'memory',
   'pids',
+  'memorySwap',
   'cpus',
+  'cpuWeight',
+  'cpuset',
+  'resources',
+  'cgroupManager',
   'tmp',
   'rootfs',
   'binds',
@@ -34,6 +39,7 @@ const KNOWN = new Set([
   'capabilities',
   'seccomp',
   'bestEffort',
+  'name',
   'timeoutMs',
   'signal',
 ])
@@ -48,7 +54,7 @@ export function parseOptions(options: SandboxOptions, draw: () => number = Math.
     if (!KNOWN.has(name))
       throw new InvalidInputError(`There is no option ${name}${didYouMean(name, KNOWN)}`, { field: name })
   }
-  const id = `carrel-${process.pid}-${Math.floor(draw() * 2 ** 48).toString(36)}`
+  const identity = identify(options.name, draw)
   const hostname = parseHostname(options.hostname ?? `carrel-${Math.floor(draw() * 1e8)}`)
   const user = parseUser(options.user ?? DEFAULTS.user)
   const rootfs = options.rootfs === undefined ? null : parseRootfs(options.rootfs)
@@ -57,7 +63,7 @@ export function parseOptions(options: SandboxOptions, draw: () => number = Math.
   const binds = (options.binds ?? []).map((bind, index) => parseBind(bind, `binds[${index}]`))
   assertDistinct(binds)
   return {
-    id,
+    identity,
     hostname,
     net,
     user,
@@ -72,39 +78,13 @@ export function parseOptions(options: SandboxOptions, draw: () => number = Math.
     workdir: parseWorkdir(options.workdir ?? HOME),
     capabilities: capabilityNumbers(options.capabilities ?? []),
     seccomp: parseSeccomp(options.seccomp ?? 'default'),
-    limits: parseLimits(options),
-    named: namedLimits(options),
+    ...parseResources(options),
+    manager: parseManager(options.cgroupManager ?? 'auto'),
     bestEffort: options.bestEffort ?? false,
     rlimits: parseRlimits(options.rlimits ?? {}),
     tmpBytes: parseBytes(options.tmp ?? DEFAULTS.tmp, 'tmp'),
   }
 }
-
-function parseLimits(options: SandboxOptions): Limits {
-  const limits: Limits = {
-    memoryBytes: parseBytes(options.memory ?? DEFAULTS.memory, 'memory'),
-    pids: options.pids ?? DEFAULTS.pids,
-    ...(options.cpus === undefined ? {} : { cpus: parseCpus(options.cpus, 'cpus') }),
-  }
-  try {
-    checkLimits(limits)
-  } catch (error) {
-    throw named(error, options)
-  }
-  return limits
-}
-
-/** A group's limits have names of their own: the caller is told the name of the option. */
-function named(error: unknown, { memory }: SandboxOptions): unknown {
-  if (!(error instanceof InvalidInputError) || error.field !== 'memoryBytes') return error
-  return new InvalidInputError(`memory is ${JSON.stringify(memory)}: at least a page, 4096 bytes, is wanted`, {
-    field: 'memory',
-    cause: error,
-  })
-}
-
-const namedLimits = (options: SandboxOptions): LimitName[] =>
-  (['memory', 'pids', 'cpus'] as const).filter((name) => options[name] !== undefined)
 
 function parseHostname(hostname: string): string {
   // hostname(7): labels of letters, digits and hyphens; the kernel takes 64 bytes.
@@ -121,6 +101,12 @@ function parseHostname(hostname: string): string {
 function parseNet(net: string): Settings['net'] {
   if (net === 'none' || net === 'host') return net
   throw new InvalidInputError(`net is ${JSON.stringify(net)}: 'none' or 'host' is wanted`, { field: 'net' })
+}
+
+function parseManager(manager: string): Settings['manager'] {
+  if (manager === 'auto' || manager === 'files' || manager === 'systemd') return manager
+  const message = `cgroupManager is ${JSON.stringify(manager)}: 'auto', 'files' or 'systemd' is wanted`
+  throw new InvalidInputError(message, { field: 'cgroupManager' })
 }
 
 /** Largest id: (uid_t) -1 means "unchanged" to the kernel. */

@@ -1,4 +1,5 @@
 import { CarrelError } from '../base/errors.ts'
+import type { Statistics } from '../features/cgroups/statistics.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 
 /**
@@ -35,6 +36,8 @@ export interface RunResult {
   readonly stderrBytes: Uint8Array
   readonly outcome: Outcome
   readonly usage: ResourceUsage
+  /** What the sandbox's groups told when the command had ended: all that ran in it so far, together */
+  readonly stats: Statistics
   /** Limits that this host cannot enforce, with the reason and what stands in for them */
   readonly notApplied: readonly NotApplied[]
 }

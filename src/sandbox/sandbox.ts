@@ -1,5 +1,8 @@
 import { InvalidInputError } from '../base/errors.ts'
+import { Cgroup, type GroupWatch } from '../cgroup/index.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
+import type { StatisticsKind } from '../features/cgroups/statistics-files.ts'
+import type { Statistics } from '../features/cgroups/statistics.ts'
 import { parseDuration } from '../features/limits/parse-size.ts'
 import type { Container } from '../container/container.ts'
 import { startContainer } from '../container/start.ts'
@@ -8,11 +11,12 @@ import { planSandbox } from '../plan/plan-sandbox.ts'
 import type { Stdio } from '../process/streams/stdio.ts'
 import type { TerminalSize } from '../process/streams/terminal.ts'
 import { Command, type PipedCommand } from './command.ts'
-import type { RunOptions, SandboxOptions } from './options.ts'
+import type { ResourceOptions, RunOptions, SandboxOptions } from './options.ts'
 import { releaseRange, takeRange } from './id-ranges.ts'
 import { parseOptions } from './parse-options.ts'
+import { parseUpdate } from './parse-resources.ts'
 import type { RunResult } from './result.ts'
-import { takeCradle, workshop } from './workshop.ts'
+import { factsFor, takeCradle, workshop } from './workshop.ts'
 
 /** What can be said about a command that the caller talks to. */
 export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'> {
@@ -56,8 +60,9 @@ export class Sandbox implements AsyncDisposable {
     const settings = { ...parsed, range: takeRange(parsed.range) }
     try {
       const shop = await workshop()
-      const maker = takeCradle(shop, settings)
-      const { root, facts } = shop
+      const facts = await factsFor(shop, settings.manager)
+      const maker = takeCradle(shop, settings, facts)
+      const { root } = shop
       const plan = planSandbox(settings, facts, maker?.facts)
       const container = await startContainer(root, plan, facts, {
         ...(maker ? { maker } : {}),
@@ -70,9 +75,9 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Name of the sandbox on this host, also of its groups */
+  /** Id of the sandbox on this host: what `carrel ps` lists, and part of the names of its groups */
   get id(): string {
-    return this.#container.plan.settings.id
+    return this.#container.plan.settings.identity.id
   }
 
   /** PID of its first process on the host; undefined when it has ended */
@@ -139,6 +144,48 @@ export class Sandbox implements AsyncDisposable {
       workdir: options.cwd ?? plan.settings.workdir,
       rlimits: plan.rlimits,
     }
+  }
+
+  /**
+   * What its groups count and allow at this moment; what this host does not count is left out.
+   * @param kinds default: all but `memory-stat` and `pressure`, which cost the kernel most
+   * @throws UnsupportedError on a host where it has no group, StateError when it is closed
+   */
+  async stats(kinds?: readonly StatisticsKind[]): Promise<Statistics> {
+    const group = await this.#container.group()
+    return kinds ? group.statistics(kinds) : ((await Cgroup.statistics(group.caller, [group]))[0] ?? {})
+  }
+
+  /**
+   * Changes what it may use, from now on: only what is named. What cannot be enforced is refused, or with `bestEffort` given back.
+   * @throws InvalidInputError, UnsupportedError naming the limit; SyscallError with file, value and reason
+   */
+  async update(options: ResourceOptions): Promise<readonly NotApplied[]> {
+    const resources = parseUpdate(options)
+    return (await this.#container.group()).update(resources, { bestEffort: this.#options.bestEffort ?? false })
+  }
+
+  /** Stops all of its processes where they are; commands are not started meanwhile. @throws UnsupportedError without a group */
+  pause(): Promise<void> {
+    return this.#container.pause()
+  }
+
+  /** Lets them go on. */
+  resume(): Promise<void> {
+    return this.#container.resume()
+  }
+
+  /**
+   * What happens to it from now on, told by the kernel: memory that ran out, refused forks, pauses. Ends with the sandbox, or when the loop
+   * is left.
+   * @throws UnsupportedError on a host where it has no group
+   * @example
+   * for await (const { kind } of await box.watch()) if (kind === 'oom') …
+   */
+  async watch(options: { readonly signal?: AbortSignal } = {}): Promise<GroupWatch> {
+    const watch = (await this.#container.group()).watch(options)
+    await watch.ready()
+    return watch
   }
 
   /** Ends every command in it and removes all that it has on this host. Idempotent. */

@@ -1,7 +1,12 @@
+import { UnsupportedError } from '../base/errors.ts'
+import { emptyOwnGroup } from '../cgroup/own-group.ts'
+import { delegatedScope } from '../cgroup/systemd/index.ts'
 import { Cradle } from '../container/cradle.ts'
+import { collectGarbage, hasLeftovers } from '../container/gc.ts'
 import type { Net } from '../features/namespaces/namespaces.ts'
 import type { HostFacts } from '../host/facts.ts'
 import { readHostFacts } from '../host/probe.ts'
+import { readCgroupFacts } from '../host/process-source.ts'
 import type { Settings } from '../plan/settings.ts'
 import { Agent } from '../process/agent.ts'
 import { parseOptions } from './parse-options.ts'
@@ -11,6 +16,8 @@ export interface Workshop {
   readonly root: Agent
   /** Read once, and again when the host's /etc has changed: what a machine can do does not change while a process runs */
   facts: HostFacts
+  /** The same, ready for groups, by who makes them; see `factsFor` */
+  readonly ready: Map<Settings['manager'], Promise<HostFacts>>
   /** A cradle for each kind of network, as sandboxes differ in it from birth on */
   readonly places: Readonly<Record<Net, Place>>
 }
@@ -18,6 +25,8 @@ export interface Workshop {
 interface Place {
   /** undefined where an ordinary user cannot make one, and until it is ready */
   cradle: Cradle | undefined
+  /** What the cradle was made with: one for other groups is of no use */
+  facts: HostFacts | undefined
   /** Sandboxes of this kind made so far */
   made: number
 }
@@ -35,9 +44,11 @@ async function open(): Promise<Workshop> {
   try {
     const starting = Agent.start()
     const facts = readHostFacts()
-    const place = (): Place => ({ cradle: undefined, made: 0 })
-    const shop: Workshop = { root: await starting, facts, places: { none: place(), host: place() } }
+    const place = (): Place => ({ cradle: undefined, facts: undefined, made: 0 })
+    const places = { none: place(), host: place() }
+    const shop: Workshop = { root: await starting, facts, ready: new Map(), places }
     shop.root.onExit(forget)
+    setImmediate(() => sweep(shop.root))
     return shop
   } catch (error) {
     forget()
@@ -45,13 +56,53 @@ async function open(): Promise<Workshop> {
   }
 }
 
+/**
+ * Removes what an owner that was killed together with its agents has left. Nobody waits for it, or hears of what fails: `carrel gc` tells.
+ */
+function sweep(root: Agent): void {
+  try {
+    if (hasLeftovers()) collectGarbage(root, null).catch(() => {})
+  } catch {
+    // A directory of records that cannot be believed: nothing in it is touched.
+  }
+}
+
+/**
+ * What this machine can do, when everything is done that comes before the first group: the own group emptied, or a scope asked for.
+ * @throws UnsupportedError, StateError, SyscallError
+ */
+export function factsFor(shop: Workshop, manager: Settings['manager']): Promise<HostFacts> {
+  const known = shop.ready.get(manager) ?? makeReady(shop, manager)
+  shop.ready.set(manager, known)
+  known.catch(() => shop.ready.delete(manager))
+  return known
+}
+
+async function makeReady(shop: Workshop, manager: Settings['manager']): Promise<HostFacts> {
+  const { root, facts } = shop
+  if (manager === 'files') return { ...facts, cgroups: await emptyOwnGroup(root, facts.cgroups) }
+  if (manager === 'systemd') {
+    await delegatedScope(root)
+    return { ...facts, cgroups: await readCgroupFacts(root) }
+  }
+  if (facts.cgroups.manager === 'files') return factsFor(shop, 'files')
+  try {
+    return await factsFor(shop, 'systemd')
+  } catch (error) {
+    // Nobody has asked for systemd: what it does not let us have may still be had by files, or is refused with their reason.
+    if (error instanceof UnsupportedError) return factsFor(shop, 'files')
+    throw error
+  }
+}
+
 /** Not awaited: sandboxes are made without it rather than wait. */
-function makeCradle(shop: Workshop, net: Net): void {
-  if (!shop.facts.capabilities.includes('CAP_SYS_ADMIN')) return
+function makeCradle(shop: Workshop, net: Net, facts: HostFacts): void {
+  if (!facts.capabilities.includes('CAP_SYS_ADMIN')) return
   const place = shop.places[net]
-  Cradle.start(shop.root, parseOptions({ net }), shop.facts).then(
+  Cradle.start(shop.root, parseOptions({ net }), facts).then(
     (cradle) => {
       place.cradle = cradle
+      place.facts = facts
       cradle.agent.onExit(() => {
         if (place.cradle === cradle) place.cradle = undefined
       })
@@ -64,15 +115,27 @@ function makeCradle(shop: Workshop, net: Net): void {
  * The cradle, when it is free and fits. It is made when a second sandbox of its kind shows that there will be more; a stale one is
  * let go of, and ends with the last sandbox that was born in it.
  */
-export function takeCradle(shop: Workshop, settings: Settings): Cradle | undefined {
+export function takeCradle(shop: Workshop, settings: Settings, facts: HostFacts): Cradle | undefined {
   const place = shop.places[settings.net]
   place.made++
   const stale = place.cradle?.stale ? place.cradle : undefined
   if (stale) {
     place.cradle = undefined
     void stale.retire()
-    shop.facts = readHostFacts()
+    refresh(shop)
   }
-  if (stale || place.made === 2) makeCradle(shop, settings.net)
-  return place.cradle?.take(settings)
+  if (stale || place.made === 2) makeCradle(shop, settings.net, facts)
+  return place.facts === facts ? place.cradle?.take(settings) : undefined
+}
+
+/** Reads again what the host is like; where its groups are made stays as it is. */
+function refresh(shop: Workshop): void {
+  const facts = readHostFacts()
+  shop.facts = facts
+  for (const [manager, ready] of shop.ready) {
+    shop.ready.set(
+      manager,
+      ready.then(({ cgroups }) => ({ ...facts, cgroups })),
+    )
+  }
 }

@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { cgroupsOf, checkMachine } from '../support/machine-check.ts'
+import { groupsOf } from '../sandbox/leaks.ts'
+import { checkMachine } from '../support/machine-check.ts'
 import { eventually } from '../support/eventually.ts'
 import { descendants, namespaceOf, type Seen, statusField, survivors } from '../support/proc.ts'
 import { REPOSITORY } from '../support/repository.ts'
@@ -28,8 +29,6 @@ const commandLine = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`
 const rootAgentsOf = ({ pid }: Server): readonly Seen[] =>
   descendants(pid).filter((each) => each.parent === pid && each.name.startsWith('carrel'))
 
-const groupsOf = ({ pid }: Server): readonly string[] => cgroupsOf(`carrel-${pid}-`)
-
 /** All of `/proc/PID/environ` with one name: getenv(3) and Python take the first entry, shells the last. */
 const variables = (pid: number, name: string): readonly string[] =>
   readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -44,8 +43,8 @@ async function withServer(args: readonly string[], use: (server: Server) => Prom
     await stopServer(server)
   }
   await eventually(
-    () => groupsOf(server).length === 0,
-    () => `groups are left: ${groupsOf(server).join(', ')}`,
+    () => groupsOf(server.pid).length === 0,
+    () => `groups are left: ${groupsOf(server.pid).join(', ')}`,
   )
 }
 
@@ -71,8 +70,8 @@ test(
       assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(`carrel-${server.pid}`))
       peers.forEach((peer) => peer.vanish())
       await eventually(
-        () => survivors(shells).length === 0 && groupsOf(server).length === 0,
-        () => `${survivors(shells).length} shells, ${groupsOf(server).length} groups are left`,
+        () => survivors(shells).length === 0 && groupsOf(server.pid).length === 0,
+        () => `${survivors(shells).length} shells, ${groupsOf(server.pid).length} groups are left`,
         20_000,
       )
     })
@@ -99,8 +98,8 @@ test('E04: a fork bomb in one container does not keep the others from answering'
     assert.ok(performance.now() - begin < 5000)
     for (const peer of [bomber, late, ...others]) peer.vanish()
     await eventually(
-      () => groupsOf(server).length === 0,
-      () => `groups are left: ${groupsOf(server).join(', ')}`,
+      () => groupsOf(server.pid).length === 0,
+      () => `groups are left: ${groupsOf(server.pid).join(', ')}`,
       20_000,
     )
   })
@@ -115,7 +114,7 @@ test(
       // The old server called exit on the shell that had replaced its process, and removed the group while something lived in it.
       await one.ask('(trap "" TERM HUP; sleep 1000 & setsid sleep 1000 &)')
       await other.ask('(setsid sleep 1000 &)')
-      assert.ok(groupsOf(server).length >= 2)
+      assert.ok(groupsOf(server.pid).length >= 2)
       const sleepers = () => descendants(server.pid).filter(({ name }) => name === 'sleep')
       assert.equal(sleepers().length, 3)
       const first = sleepers()
@@ -128,8 +127,8 @@ test(
       server.script.child.kill('SIGKILL')
       await server.script.ended
       await eventually(
-        () => survivors(rest).length === 0 && groupsOf(server).length === 0,
-        () => `${survivors(rest).length} processes, ${groupsOf(server).join(', ')} are left`,
+        () => survivors(rest).length === 0 && groupsOf(server.pid).length === 0,
+        () => `${survivors(rest).length} processes, ${groupsOf(server.pid).join(', ')} are left`,
       )
       other.vanish()
     })
@@ -174,7 +173,7 @@ test('E04: what fails while a container is made is told to the client, and leave
   await withServer(['--port', '0', '--env', '=no name'], async (server) => {
     const answer = await text(connect(server.port, 'localhost'))
     assert.match(answer, /^InvalidInputError: env\. is "no name": a name without "="/)
-    assert.deepEqual(groupsOf(server), [])
+    assert.deepEqual(groupsOf(server.pid), [])
   })
   await withServer(['--port', '0', '--', 'no-such-program'], async (server) => {
     assert.match(await text(connect(server.port, 'localhost').end()), /no-such-program.*No such file/)

@@ -91,6 +91,13 @@ export const CASES: readonly Case[] = [
   },
 ]
 
+const IDENTITY: Settings['identity'] = {
+  id: 'example1',
+  owner: { pid: 1, start: 42, pidns: 4_026_531_836 },
+  created: '2026-11-22T12:00:00.000Z',
+  recordDirectory: '/run/carrel',
+}
+
 /** The whole plan of a case as text. What differs between runs is fixed: the names and ranges that are drawn, this process's pid. */
 export function planText({ host, options, found, command: [path, ...args], terminal }: Case): string {
   const facts = readHostFacts(recordedSource(RECORDINGS[host]))
@@ -98,7 +105,7 @@ export function planText({ host, options, found, command: [path, ...args], termi
     { hostname: 'room', etc: { 'resolv.conf': 'nameserver 192.0.2.1\n' }, ...options },
     () => 0.5,
   )
-  const settings: Settings = { ...drawn, id: 'carrel-1-example', ...found }
+  const settings: Settings = { ...drawn, identity: IDENTITY, ...found }
   const plan = planSandbox(settings, facts)
   const command = { path, argv: [path, ...args], env: settings.env, workdir: settings.workdir, rlimits: plan.rlimits }
   return explainPlan(plan, planCommand(plan, terminal === undefined ? command : { ...command, terminal }))

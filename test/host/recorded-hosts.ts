@@ -1,142 +1,20 @@
-import type { HostSource, SourceEntry } from '../../src/host/source.ts'
+import {
+  ROOT,
+  ORDINARY,
+  commonFiles,
+  COMMON_LINKS,
+  COMMON_MODES,
+  V2_MOUNT,
+  mountLines,
+  v1Group,
+  v2Group,
+  processes,
+  BOOTED,
+  SYSTEM_BUS,
+} from './recorded-parts.ts'
+import type { Recording } from './recorded-source.ts'
 
-/** The files of a host that probes look at; directories follow from the files in them. */
-export interface Recording {
-  readonly architecture?: string
-  /** Text by path; a path that ends in `/` is an empty directory */
-  readonly files: Readonly<Record<string, string>>
-  readonly links?: Readonly<Record<string, string>>
-  /** Permission bits by path, else 0644 and 0755 */
-  readonly modes?: Readonly<Record<string, number>>
-  /** Beginnings of paths that this process may write to */
-  readonly writable?: readonly string[]
-  /** Beginnings of paths that are mounted read-only */
-  readonly readOnly?: readonly string[]
-}
-
-/** A source that answers from a recording as the kernel answered on that host. */
-export function recordedSource(recording: Recording): HostSource {
-  const { files, links = {}, modes = {}, writable = [], readOnly = [] } = recording
-  const paths = [...Object.keys(files), ...Object.keys(links)]
-  const isDirectory = (path: string): boolean => paths.some((one) => one.startsWith(`${path}/`))
-  const entry = (path: string): SourceEntry | undefined => {
-    const target = links[path]
-    if (target !== undefined) return { kind: 'symlink', target, mode: 0o120777 }
-    if (files[path] !== undefined) return { kind: 'file', mode: 0o100000 | (modes[path] ?? 0o644) }
-    return isDirectory(path) ? { kind: 'directory', mode: 0o040000 | (modes[path] ?? 0o755) } : undefined
-  }
-  return {
-    architecture: recording.architecture ?? 'x64',
-    text: (path) => files[path],
-    names: (path) => namesBelow(paths, path),
-    entry,
-    mode: (path) => {
-      const target = links[path]
-      return target === undefined ? entry(path)?.mode : entry(new URL(target, `file://${path}`).pathname)?.mode
-    },
-    write(path) {
-      if (!entry(path)) return 'ENOENT'
-      if (readOnly.some((start) => path.startsWith(start))) return 'EROFS'
-      return writable.some((start) => path.startsWith(start)) ? 'ok' : 'EACCES'
-    },
-  }
-}
-
-function namesBelow(paths: readonly string[], directory: string): string[] | undefined {
-  const below = paths.filter((path) => path.startsWith(`${directory}/`)).map((path) => path.slice(directory.length + 1))
-  return below.length ? [...new Set(below.flatMap((path) => path.split('/')[0] || []))].sort() : undefined
-}
-
-interface User {
-  readonly uid: number
-  readonly capabilities: string
-  readonly seccomp?: number
-}
-
-const ROOT: User = { uid: 0, capabilities: '000001ffffffffff' }
-const ORDINARY: User = { uid: 1000, capabilities: '0000000000000000' }
-
-const statusOf = ({ uid, capabilities, seccomp = 0 }: User): string =>
-  [`Name:\tnode`, `Uid:\t${uid}\t${uid}\t${uid}\t${uid}`, `Gid:\t${uid}\t${uid}\t${uid}\t${uid}`, `Groups:\t${uid} 27 `]
-    .concat([`CapEff:\t${capabilities}`, `NoNewPrivs:\t0`, `Seccomp:\t${seccomp}`, ''])
-    .join('\n')
-
-const NAMESPACES = [
-  'cgroup',
-  'ipc',
-  'mnt',
-  'net',
-  'pid',
-  'pid_for_children',
-  'time',
-  'time_for_children',
-  'user',
-  'uts',
-]
-
-/** What all recorded hosts have in common: a Debian-like user space and a kernel with everything built in. */
-function commonFiles(release: string, user: User): Record<string, string> {
-  return {
-    '/proc/sys/kernel/osrelease': `${release}\n`,
-    '/proc/sys/user/max_user_namespaces': '63000\n',
-    '/proc/sys/kernel/seccomp/actions_avail': 'kill_process kill_thread trap errno user_notif trace log allow\n',
-    '/proc/sys/vm/memfd_noexec': '0\n',
-    '/proc/self/status': statusOf(user),
-    ...Object.fromEntries(NAMESPACES.map((name) => [`/proc/self/ns/${name}`, ''])),
-    ...{
-      '/proc/kcore': '',
-      '/proc/keys': '',
-      '/proc/bus/pci/': '',
-      '/proc/sysrq-trigger': '',
-      '/proc/swaps': '',
-      '/proc/cmdline': 'quiet\n',
-    },
-    ...{ '/usr/bin/true': '', '/usr/lib/os-release': 'ID=debian\n', '/usr/share/zoneinfo/UTC': '' },
-    ...{ '/etc/passwd': 'root:x:0:0::/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n', '/etc/shadow': '' },
-    ...{ '/etc/ld.so.cache': '', '/etc/ssl/certs/a.pem': '', '/etc/ssl/private/key.pem': '', '/etc/python3.11/x': '' },
-  }
-}
-
-const COMMON_LINKS = {
-  ...{ '/bin': 'usr/bin', '/lib': 'usr/lib', '/etc/os-release': '../usr/lib/os-release' },
-  ...{ '/etc/localtime': '/usr/share/zoneinfo/UTC', '/etc/timezone': '/nowhere' },
-}
-const COMMON_MODES = {
-  '/etc/shadow': 0o640,
-  '/usr/bin/newuidmap': 0o4755,
-  '/usr/bin/newgidmap': 0o4755,
-  '/usr/bin/cc': 0o755,
-}
-
-const PROC_MOUNT = '22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:5 - proc proc rw'
-const ROOT_MOUNT = '27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw'
-const V2_MOUNT =
-  '30 23 0:28 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot'
-
-const mountLines = (...lines: readonly string[]): string => `${[ROOT_MOUNT, PROC_MOUNT, ...lines].join('\n')}\n`
-
-/** A v1 group's directory as far as probes look. */
-const v1Group = (directory: string, ...files: readonly string[]): Record<string, string> =>
-  Object.fromEntries(['cgroup.procs', ...files].map((file) => [`${directory}/${file}`, '']))
-
-/** A v2 group; `null` events stand for the root of the whole tree. */
-function v2Group(
-  directory: string,
-  group: { has: string; gives?: string; pids?: string; root?: boolean },
-): Record<string, string> {
-  const files: Record<string, string> = {
-    [`${directory}/cgroup.controllers`]: `${group.has}\n`,
-    [`${directory}/cgroup.subtree_control`]: `${group.gives ?? ''}\n`,
-    [`${directory}/cgroup.procs`]: group.pids ?? '',
-  }
-  if (group.root) return files
-  return {
-    ...files,
-    ...{ [`${directory}/cgroup.type`]: 'domain\n', [`${directory}/cgroup.events`]: 'populated 1\nfrozen 0\n' },
-    ...{ [`${directory}/cgroup.kill`]: '' },
-    ...(group.has.includes('memory') ? { [`${directory}/memory.swap.max`]: 'max\n' } : {}),
-  }
-}
+export { type Recording, recordedSource } from './recorded-source.ts'
 
 /** Root in a Docker container of a v1 host: hierarchies are bind-mounted from the container's own group, read-only. */
 export const v1Container: Recording = {
@@ -182,10 +60,13 @@ export const v1Root: Recording = {
       '/sys/fs/cgroup/cpuset/cpuset.mems': '0\n',
     },
     ...{ '/usr/bin/cc': '', '/sys/kernel/security/lsm': 'lockdown,yama,apparmor\n' },
+    ...v1Group('/sys/fs/cgroup/systemd/user.slice/session-1.scope'),
+    ...BOOTED,
   },
   links: COMMON_LINKS,
   modes: COMMON_MODES,
   writable: ['/sys/fs/cgroup'],
+  sockets: [SYSTEM_BUS, '/run/systemd/private'],
 }
 
 /** Root where v1 hierarchies have the controllers, each its own, and a v2 tree stands beside them. */
@@ -216,8 +97,9 @@ export const hybridRoot: Recording = {
 }
 
 const SLICE = '/sys/fs/cgroup/user.slice'
+const ALL = 'cpuset cpu io memory hugetlb pids rdma misc'
 
-/** Root in a login session of a v2 host with systemd: the session holds processes, its slice has no cpu controller. */
+/** Root in a login session of a v2 host with systemd: the session holds sshd and a shell too, its slice has no cpu controller. */
 export const v2SystemdRoot: Recording = {
   files: {
     ...commonFiles('6.12.41+deb13-amd64', ROOT),
@@ -231,24 +113,54 @@ export const v2SystemdRoot: Recording = {
     }),
     ...v2Group(SLICE, { has: 'cpuset cpu io memory pids', gives: 'memory pids' }),
     ...v2Group(`${SLICE}/user-0.slice`, { has: 'memory pids', gives: 'memory pids' }),
-    ...v2Group(`${SLICE}/user-0.slice/session-1.scope`, { has: 'memory pids', pids: '4242\n' }),
+    ...v2Group(`${SLICE}/user-0.slice/session-1.scope`, { has: 'memory pids', pids: '4180\n4200\n4242\n4250\n' }),
+    ...processes(4242, {
+      4180: ['sshd: root@pts/0', 900],
+      4200: ['bash', 4180],
+      4242: ['node', 4200],
+      4250: ['carrel-agent', 4242],
+    }),
     ...{ '/sys/fs/cgroup/user.slice/user-0.slice/cpuset.cpus.effective': '0-7\n', '/usr/bin/cc': '' },
     '/sys/kernel/security/lsm': 'capability,landlock,apparmor,bpf\n',
+    ...BOOTED,
   },
   links: COMMON_LINKS,
   modes: COMMON_MODES,
   writable: ['/sys/fs/cgroup'],
+  sockets: [SYSTEM_BUS, '/run/systemd/private'],
+}
+
+const SCOPE = '/sys/fs/cgroup/system.slice/deleg.scope'
+
+/** Root in a scope that systemd delegated and that only its own processes are in: systemd-run --scope -p Delegate=yes carrel …. */
+export const v2DelegatedRoot: Recording = {
+  files: {
+    ...commonFiles('6.1.0-56-cloud-amd64', ROOT),
+    '/proc/self/cgroup': '0::/system.slice/deleg.scope\n',
+    '/proc/self/mountinfo': mountLines(V2_MOUNT),
+    ...v2Group('/sys/fs/cgroup', { has: ALL, gives: 'cpuset cpu io memory pids', pids: '2\n', root: true }),
+    ...v2Group('/sys/fs/cgroup/system.slice', { has: 'cpuset cpu io memory pids', gives: 'cpuset cpu io memory pids' }),
+    ...v2Group(SCOPE, { has: 'cpuset cpu io memory pids', pids: '209\n215\n' }),
+    ...processes(209, { 209: ['node', 158], 215: ['carrel-agent', 209], 158: ['bash', 1] }),
+    ...{ '/run/systemd/transient/deleg.scope': '[Unit]\nDescription=carrel\n\n[Scope]\nDelegate=yes\n', ...BOOTED },
+  },
+  links: COMMON_LINKS,
+  modes: COMMON_MODES,
+  writable: ['/sys/fs/cgroup'],
+  sockets: [SYSTEM_BUS, '/run/systemd/private'],
 }
 
 const MANAGER = `${SLICE}/user-1000.slice/user@1000.service`
+const USER_SCOPE = 'user.slice/user-1000.slice/user@1000.service/app.slice'
 const USER_TREE = {
-  ...v2Group('/sys/fs/cgroup', { has: 'cpuset cpu io memory pids', gives: 'cpuset cpu io memory pids', root: true }),
-  ...v2Group(SLICE, { has: 'cpuset cpu io memory pids', gives: 'cpu memory pids' }),
+  ...v2Group('/sys/fs/cgroup', { has: ALL, gives: 'cpu memory pids', root: true }),
+  ...v2Group(SLICE, { has: 'cpu memory pids', gives: 'cpu memory pids' }),
   ...v2Group(`${SLICE}/user-1000.slice`, { has: 'cpu memory pids', gives: 'cpu memory pids' }),
   ...v2Group(`${SLICE}/user-1000.slice/session-2.scope`, { has: 'cpu memory pids', pids: '77\n' }),
   ...v2Group(MANAGER, { has: 'cpu memory pids', gives: 'cpu memory pids' }),
-  ...v2Group(`${MANAGER}/app.slice`, { has: 'cpu memory pids', gives: 'memory pids' }),
-  ...v2Group(`${MANAGER}/app.slice/run-1.scope`, { has: 'memory pids', pids: '4242\n' }),
+  ...v2Group(`${MANAGER}/app.slice`, { has: 'cpu memory pids', gives: 'cpu memory pids' }),
+  ...v2Group(`${MANAGER}/app.slice/run-1.scope`, { has: 'cpu memory pids', pids: '4242\n' }),
+  ...v2Group(`${MANAGER}/app.slice/plain.scope`, { has: 'memory pids', pids: '4241\n4242\n' }),
 }
 const USER_TOOLS = {
   ...{ '/usr/bin/newuidmap': '', '/usr/bin/newgidmap': '' },
@@ -259,14 +171,46 @@ const USER_TOOLS = {
 export const v2Delegated: Recording = {
   files: {
     ...commonFiles('6.1.0-38-amd64', ORDINARY),
-    '/proc/self/cgroup': '0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-1.scope\n',
+    '/proc/self/cgroup': `0::/${USER_SCOPE}/run-1.scope\n`,
     '/proc/self/mountinfo': mountLines(V2_MOUNT),
     ...USER_TREE,
     ...USER_TOOLS,
+    ...processes(4242, { 4242: ['node', 4241], 4241: ['bash', 1] }),
+    ...{ '/run/user/1000/systemd/transient/run-1.scope': '[Scope]\nDelegate=yes\n', ...BOOTED },
   },
   links: COMMON_LINKS,
   modes: COMMON_MODES,
   writable: [MANAGER],
+  owners: { [MANAGER]: 1000, '/run/user/1000': 1000 },
+  sockets: [SYSTEM_BUS, '/run/user/1000/bus', '/run/user/1000/systemd/private'],
+  variables: { XDG_RUNTIME_DIR: '/run/user/1000', HOME: '/home/ada' },
+}
+
+/** The same user in a scope of the user's manager that is not delegated, a terminal for instance: all that is below it the user owns. */
+export const v2UserScope: Recording = {
+  ...v2Delegated,
+  files: { ...v2Delegated.files, '/proc/self/cgroup': `0::/${USER_SCOPE}/plain.scope\n` },
+}
+
+const SERVICE = '/sys/fs/cgroup/system.slice/udeleg.service'
+
+/** An ordinary user as a service of the system: User=ada, Delegate=yes, and no manager of its own. */
+export const v2UserService: Recording = {
+  files: {
+    ...commonFiles('6.1.0-56-cloud-amd64', ORDINARY),
+    '/proc/self/cgroup': '0::/system.slice/udeleg.service\n',
+    '/proc/self/mountinfo': mountLines(V2_MOUNT),
+    ...v2Group('/sys/fs/cgroup', { has: ALL, gives: 'cpuset cpu io memory pids', root: true }),
+    ...v2Group('/sys/fs/cgroup/system.slice', { has: 'cpuset cpu io memory pids', gives: 'cpuset cpu io memory pids' }),
+    ...v2Group(SERVICE, { has: 'cpuset cpu io memory pids', pids: '306\n' }),
+    ...processes(306, { 306: ['node', 1] }),
+    ...BOOTED,
+  },
+  links: COMMON_LINKS,
+  modes: COMMON_MODES,
+  writable: [SERVICE],
+  owners: { [SERVICE]: 1000 },
+  sockets: [SYSTEM_BUS],
 }
 
 /** An ordinary user in a login session, which systemd does not delegate, on an Ubuntu that restricts user namespaces. */
@@ -289,10 +233,76 @@ export const v2Nested: Recording = {
     '/proc/self/cgroup': '0::/\n',
     '/proc/self/mountinfo': mountLines(V2_MOUNT, '45 22 0:60 /sys /proc/sys ro,nosuid - proc proc rw'),
     ...v2Group('/sys/fs/cgroup', { has: 'cpu memory pids', pids: '1\n33\n' }),
+    ...processes(33, { 1: ['sh', 0], 33: ['node', 1] }),
   },
   links: COMMON_LINKS,
   modes: COMMON_MODES,
   writable: ['/sys/fs/cgroup'],
+}
+
+/** Root in a privileged podman container whose first process is Node itself: all processes are in the root of its namespace. */
+export const v2Container: Recording = {
+  ...v2Nested,
+  files: {
+    ...v2Nested.files,
+    '/sys/fs/cgroup/cgroup.procs': '1\n12\n',
+    ...processes(1, { 1: ['node', 0], 12: ['carrel-agent', 1] }),
+    '/proc/self/uid_map': '         0     100000      65536\n',
+  },
+}
+
+/** Root in a container as docker makes it by default: its own cgroup namespace, the tree read-only. */
+export const v2ReadOnly: Recording = { ...v2Container, readOnly: ['/sys/fs/cgroup'] }
+
+/** Root in a new cgroup namespace that still has the mount of the one it came from: its root shows as `/../..` (nsdelegate). */
+export const v2OutsideMount: Recording = {
+  ...v2DelegatedRoot,
+  files: {
+    ...v2DelegatedRoot.files,
+    '/proc/self/cgroup': '0::/\n',
+    '/proc/self/mountinfo': mountLines(V2_MOUNT.replace(' / /sys', ' /../.. /sys')),
+  },
+}
+
+/** Root in a login session of a hybrid host with systemd (Debian 10): controllers on v1, systemd's own groups in both trees. */
+export const hybridSystemd: Recording = {
+  files: {
+    ...commonFiles('4.19.0-26-amd64', ROOT),
+    '/proc/self/cgroup': [
+      ...['9:devices:/user.slice', '8:freezer:/', '7:pids:/user.slice/user-0.slice/session-1.scope', '6:cpuset:/'],
+      ...['5:net_cls,net_prio:/', '4:perf_event:/', '3:memory:/user.slice', '2:cpu,cpuacct:/user.slice'],
+      ...['1:name=systemd:/user.slice/user-0.slice/session-1.scope', '0::/user.slice/user-0.slice/session-1.scope', ''],
+    ].join('\n'),
+    '/proc/self/mountinfo': mountLines(
+      '30 23 0:26 / /sys/fs/cgroup/unified rw,nosuid - cgroup2 cgroup2 rw,nsdelegate',
+      '31 23 0:27 / /sys/fs/cgroup/systemd rw,nosuid - cgroup cgroup rw,xattr,name=systemd',
+      '32 23 0:30 / /sys/fs/cgroup/pids rw,nosuid - cgroup cgroup rw,pids',
+      '33 23 0:31 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory',
+      '34 23 0:32 / /sys/fs/cgroup/net_cls,net_prio rw,nosuid - cgroup cgroup rw,net_cls,net_prio',
+      '35 23 0:33 / /sys/fs/cgroup/devices rw,nosuid - cgroup cgroup rw,devices',
+      '36 23 0:34 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct',
+    ),
+    ...v1Group('/sys/fs/cgroup/systemd/user.slice/user-0.slice/session-1.scope'),
+    ...v1Group('/sys/fs/cgroup/pids/user.slice/user-0.slice/session-1.scope', 'pids.max', 'pids.current'),
+    ...v1Group(
+      '/sys/fs/cgroup/memory/user.slice',
+      'memory.limit_in_bytes',
+      'memory.memsw.limit_in_bytes',
+      'memory.stat',
+    ),
+    ...v1Group('/sys/fs/cgroup/net_cls,net_prio', 'net_cls.classid', 'release_agent'),
+    ...v1Group('/sys/fs/cgroup/devices/user.slice', 'devices.allow', 'devices.deny'),
+    ...v1Group('/sys/fs/cgroup/cpu,cpuacct', 'cpu.shares', 'release_agent'),
+    ...v1Group('/sys/fs/cgroup/cpu,cpuacct/user.slice', 'cpu.shares', 'cpu.cfs_quota_us', 'cpuacct.usage'),
+    ...v2Group('/sys/fs/cgroup/unified', { has: '', root: true }),
+    ...v2Group('/sys/fs/cgroup/unified/user.slice/user-0.slice/session-1.scope', { has: '', pids: '800\n812\n' }),
+    ...processes(812, { 800: ['bash', 1], 812: ['node', 800] }),
+    ...BOOTED,
+  },
+  links: COMMON_LINKS,
+  modes: COMMON_MODES,
+  writable: ['/sys/fs/cgroup'],
+  sockets: [SYSTEM_BUS],
 }
 
 /** WSL 2 without systemd: hybrid, a kernel before cgroup.kill and before user.max_user_namespaces was raised. */
@@ -320,9 +330,16 @@ export const RECORDINGS = {
   v1Container,
   v1Root,
   hybridRoot,
+  hybridSystemd,
   v2SystemdRoot,
+  v2DelegatedRoot,
   v2Delegated,
+  v2UserScope,
+  v2UserService,
   v2Session,
   v2Nested,
+  v2Container,
+  v2ReadOnly,
+  v2OutsideMount,
   wsl,
 } as const

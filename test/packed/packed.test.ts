@@ -107,8 +107,9 @@ test('The installed library has all its doors', () => {
     import { Sandbox } from 'carrel'
     import { Agent } from 'carrel/process'
     import { program } from 'carrel/program'
+    import { Cgroup } from 'carrel/cgroup'
     import * as linux from 'carrel/linux'
-    if (Object.keys(linux).length === 0 || typeof Agent.start !== 'function') throw new Error('a door is empty')
+    if (Object.keys(linux).length === 0 || typeof Agent.start !== 'function' || typeof Cgroup.create !== 'function') throw new Error('a door is empty')
     program()
     const box = await Sandbox.create()
     const r = await box.run('/bin/echo', ['hello'])
@@ -123,8 +124,11 @@ test('The installed types satisfy a strict compiler', () => {
     import { Sandbox } from 'carrel'
     import { Agent } from 'carrel/process'
     import { program } from 'carrel/program'
+    import { Cgroup, type Statistics } from 'carrel/cgroup'
     export const box: Promise<Sandbox> = Sandbox.create({ memory: '256M', pids: 64 })
     export const root: Promise<Agent> = Agent.start()
+    export const use = async (agent: Agent): Promise<Statistics> =>
+      (await Cgroup.create(agent, 'box', { pids: { limit: 8 } })).statistics()
     export const text: string = String(program())
     // @ts-expect-error a misspelt option
     void Sandbox.create({ memry: '256M' })`

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { Sandbox, type SandboxOptions } from '../../src/sandbox/index.ts'
+import { eventually } from '../support/eventually.ts'
 
 // The law: a sandbox that is born in a cradle is as closed as one that is not, and nothing that two of them share can be changed.
 
@@ -43,10 +44,16 @@ const shell = async (box: Sandbox, script: string): Promise<string> => {
 const namespacesOf = (pid: number | 'self'): string[] =>
   ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'].map((kind) => readlinkSync(`/proc/${pid}/ns/${kind}`))
 
-test('X18: a cradle’s sandboxes share no namespace with each other, with the host or with the cradle', () => {
+test('X18: a cradle’s sandboxes share no namespace with each other, with the host or with the cradle', async () => {
   assert.equal(isBornInCradle(plain), false)
   const cradle = Number(field(first, 'PPid'))
   assert.equal(Number(field(second, 'PPid')), cradle)
+  const networkOf = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`)
+  await eventually(
+    () => networkOf(cradle) !== networkOf(second.pid as number),
+    () => 'the cradle keeps the network that it has given away',
+    5000,
+  )
   const all = ['self' as const, cradle, ...[plain, first, second].map((box) => box.pid as number)].map(namespacesOf)
   for (const [kind, name] of namespacesOf('self').entries()) {
     const theirs = all.slice(2).map((each) => each[kind])

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openFolder } from './build.ts'
-import { descendants, groupsOf } from './leaks.ts'
+import { descendants, groupsOf, recordsOf } from './leaks.ts'
 
 // The law: when Node is killed in the middle of a start, nothing of the start is left half a second later.
 
@@ -53,7 +53,7 @@ function describe(pid: number): string {
   }
 }
 
-test('SIGKILL of Node at random moments of a start leaves no process, no group, no mount and no file', async (context) => {
+test('SIGKILL of Node at random moments of a start leaves no process, no group, no record, no mount and no file', async (context) => {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
   for (let round = 0; round < MOMENTS; round++) {
     const child = await begin()
@@ -67,6 +67,7 @@ test('SIGKILL of Node at random moments of a start leaves no process, no group, 
     const left = (): string[] => [
       ...[...births].filter(([each, birth]) => birth !== '' && birthOf(each) === birth).map(([each]) => describe(each)),
       ...groupsOf(pid),
+      ...recordsOf(pid),
     ]
     while (left().length > 0 && performance.now() - killed < 500) await sleep(5)
     assert.deepEqual(left(), [], `killed after ${delayMs} ms`)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listRecords } from '../../src/container/records.ts'
+import { parseGroupName } from '../../src/features/cgroups/owner.ts'
 
 /** What a process tree has on this host: everything that must be as before once its sandboxes are closed. */
 export interface Holdings {
@@ -8,6 +10,8 @@ export interface Holdings {
   readonly processes: readonly string[]
   /** Directories of the sandboxes' groups */
   readonly groups: readonly string[]
+  /** Files that tell others of the sandboxes */
+  readonly records: readonly string[]
   readonly mounts: readonly string[]
   /** Descriptors of the process and of its descendants, without what only numbers them */
   readonly descriptors: readonly string[]
@@ -19,6 +23,7 @@ export function holdings(pid = process.pid): Holdings {
   return {
     processes: below.map((each) => `${each} ${commandOf(each)}`).filter((text) => !/ (esbuild|sh|strace)$/.test(text)),
     groups: groupsOf(pid),
+    records: recordsOf(pid),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n'),
     descriptors: [pid, ...below].flatMap(descriptorsOf).sort(),
   }
@@ -62,20 +67,26 @@ function without(items: readonly string[], others: readonly string[]): readonly 
   })
 }
 
-/** Directories of groups that belong to sandboxes of the process `pid`: their names begin with `carrel-PID-`. */
+/** Directories of groups that belong to sandboxes of the process `pid`: their names tell the owner. */
 export function groupsOf(pid: number): readonly string[] {
   const found: string[] = []
   const visit = (directory: string, depth: number): void => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue
       const path = `${directory}/${entry.name}`
-      if (entry.name.startsWith(`carrel-${pid}-`)) found.push(path)
+      if (parseGroupName(entry.name)?.owner.pid === pid) found.push(path)
       else if (depth > 0) visit(path, depth - 1)
     }
   }
   visit('/sys/fs/cgroup', 4)
   return found
 }
+
+/** Records of sandboxes of the process `pid`. */
+export const recordsOf = (pid: number): readonly string[] =>
+  listRecords()
+    .records.filter(({ record }) => record.owner.pid === pid)
+    .map(({ file }) => file)
 
 /** PIDs of all processes below `pid`, from the parents that every process names. */
 export function descendants(pid: number): readonly number[] {

@@ -1,26 +1,12 @@
-import type { CgroupFacts, Controller } from '../../host/facts.ts'
-import { parseCpuList } from './cpu-list.ts'
-import { CONTROLLER_OF } from './limits.ts'
-import type { Limit, Limits } from './limits.ts'
+import type { Answer, CgroupFacts, Controller } from '../../host/facts.ts'
+import type { Resources } from './resources.ts'
 
-/** Limits by the names of their options: units belong to fields. */
-const NAME_OF = {
-  memoryBytes: 'memory',
-  memorySwapBytes: 'memorySwap',
-  oomGroup: 'oomGroup',
-  pids: 'pids',
-  cpus: 'cpus',
-  cpuWeight: 'cpuWeight',
-  cpuset: 'cpuset',
-} as const satisfies Record<Limit, string>
-
-export type LimitName = (typeof NAME_OF)[Limit]
-
-/** A limit that this host cannot enforce. */
+/** A limit that this host, or a live group, cannot enforce. */
 export interface NotApplied {
-  readonly controller: Controller
-  /** Name of the option that asks for it */
-  readonly limit: LimitName
+  /** Kernel's name on v2, `memory`; `cgroup` for the v2 tree itself */
+  readonly controller: string
+  /** Its path in `Resources`, `memory.limit`; with sandboxes the name of the option, where there is one: `memory` */
+  readonly limit: string
   readonly reason: string
   readonly remedy: string
   /** A weaker bound that works everywhere: each process for itself, setrlimit(2) */
@@ -31,72 +17,57 @@ export interface NotApplied {
   }
 }
 
-/** Why a limit cannot be enforced here, or undefined when it can. */
-export function findRefusal(limit: Limit, limits: Limits, facts: CgroupFacts): NotApplied | undefined {
-  const why = findReason(limit, limits, facts)
-  return (
-    why && {
-      limit: NAME_OF[limit],
-      controller: CONTROLLER_OF[limit],
-      reason: why.reason,
-      remedy: why.remedy,
-      ...insteadOf(limit, limits),
-    }
-  )
-}
+/** Why something cannot be had, and what would change that. */
+export type Why = Pick<NotApplied, 'reason' | 'remedy'>
 
-interface Why {
-  readonly reason: string
-  readonly remedy: string
-}
-
-function findReason(limit: Limit, limits: Limits, facts: CgroupFacts): Why | undefined {
-  const controller = CONTROLLER_OF[limit]
+/** Why no group of this controller can be had here, or undefined when it can. */
+export function findRefusal(controller: Controller, facts: CgroupFacts): Why | undefined {
   const found = facts.controllers[controller]
-  if (!found) {
-    return facts.mode === 'none'
-      ? { reason: 'no cgroup file system is mounted here', remedy: 'mount -t cgroup2 none /sys/fs/cgroup' }
-      : {
-          reason: `this host has no ${controller} controller`,
-          remedy: `mount it, or use a kernel that has it and does not disable it (cgroup_disable=${controller})`,
-        }
-  }
-  if (!found.usable.ok) return found.usable
-  if (limit === 'memorySwapBytes' && !facts.swap) {
-    return { reason: 'this kernel does not count swap per group', remedy: 'boot it with swapaccount=1' }
-  }
-  if (limit === 'oomGroup' && found.version === 1) {
-    return {
-      reason: 'memory.oom.group exists only on cgroup v2',
-      remedy: 'boot with systemd.unified_cgroup_hierarchy=1',
-    }
-  }
-  return limit === 'cpuset' ? findCpusetReason(limits.cpuset ?? '', found) : undefined
+  if (found) return whyNot(found.usable)
+  return facts.mode === 'none' ? NO_CGROUPS : noController(controller)
 }
 
-/** v2 takes CPUs it does not have and then uses all it has: such a list would fail open. */
-function findCpusetReason(cpuset: string, facts: NonNullable<CgroupFacts['controllers']['cpuset']>): Why | undefined {
-  const available = parseCpuList(facts.cpus ?? '')
-  if (!available || (facts.version === 1 && facts.mems === undefined)) {
-    return {
-      reason: `the CPUs of ${facts.parent} cannot be read`,
-      remedy: 'give the cpuset above it cpuset.cpus and cpuset.mems',
-    }
+/** Why no group of the v2 tree can be had here, or undefined when it can. */
+export function findUnifiedRefusal({ mode, unified }: CgroupFacts): Why | undefined {
+  if (unified) return whyNot(unified.usable)
+  if (mode === 'none') return NO_CGROUPS
+  return {
+    reason: 'no cgroup v2 tree is mounted here',
+    remedy: 'mkdir /sys/fs/cgroup/unified; mount -t cgroup2 none /sys/fs/cgroup/unified',
   }
-  const missing = [...(parseCpuList(cpuset) ?? [])].filter((cpu) => !available.has(cpu))
-  if (missing.length === 0) return undefined
-  return { reason: `CPU ${missing[0]} is not among those of this host or group`, remedy: `choose from ${facts.cpus}` }
 }
 
-function insteadOf(limit: Limit, { memoryBytes, pids }: Limits): Pick<NotApplied, 'instead'> {
-  if (limit === 'memoryBytes' && memoryBytes !== undefined) {
+const NO_CGROUPS: Why = {
+  reason: 'no cgroup file system is mounted here',
+  remedy: 'mount -t cgroup2 none /sys/fs/cgroup',
+}
+
+const whyNot = (usable: Answer): Why | undefined =>
+  usable.ok ? undefined : { reason: usable.reason, remedy: usable.remedy }
+
+export const noController = (controller: string): Why => ({
+  reason: `this host has no ${controller} controller`,
+  remedy: `mount it, or use a kernel that has it and does not disable it (cgroup_disable=${controller})`,
+})
+
+/** What is not enforced. */
+export const notApplied = (ask: string, controller: string, why: Why, resources: Resources): NotApplied => ({
+  limit: ask,
+  controller,
+  reason: why.reason,
+  remedy: why.remedy,
+  ...insteadOf(ask, resources),
+})
+
+function insteadOf(ask: string, { memory, pids }: Resources): Pick<NotApplied, 'instead'> {
+  if (ask === 'memory.limit' && memory?.limit !== undefined && memory.limit > 0) {
     // RLIMIT_AS would count what a runtime merely reserves: Node and Java could not start under a usual limit.
     const because = 'bounds the private writable memory of each process, not the sum'
-    return { instead: { rlimit: 'RLIMIT_DATA', value: memoryBytes, because } }
+    return { instead: { rlimit: 'RLIMIT_DATA', value: memory.limit, because } }
   }
-  if (limit === 'pids' && pids !== undefined) {
+  if (ask === 'pids.limit' && pids && pids.limit > 0) {
     const because = 'bounds the processes of this user in this user namespace (all of the user before Linux 5.14)'
-    return { instead: { rlimit: 'RLIMIT_NPROC', value: pids, because } }
+    return { instead: { rlimit: 'RLIMIT_NPROC', value: pids.limit, because } }
   }
   return {}
 }

@@ -1,30 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { CgroupFacts } from '../../host/facts.ts'
 import { readHostFacts } from '../../host/probe.ts'
+import { hybridFacts, v1Facts, v2Facts } from '../../../test/host/plain-cgroup-facts.ts'
 import * as hosts from '../../../test/host/recorded-hosts.ts'
 import type { Recording } from '../../../test/host/recorded-hosts.ts'
-import { InvalidInputError, UnsupportedError } from '../../base/errors.ts'
-import { parseCpuList } from './cpu-list.ts'
-import { quotaOf, sharesOf } from './limit-writes.ts'
-import type { Limits } from './limits.ts'
+import { UnsupportedError } from '../../base/errors.ts'
 import { planCgroups } from './plan-cgroups.ts'
 import type { CgroupPlan, PlanCgroupsOptions } from './plan-cgroups.ts'
 import { requireApplied } from './require-applied.ts'
+import type { Resources } from './resources.ts'
 
-function planOn(recording: Recording, limits: Limits, options: Partial<PlanCgroupsOptions> = {}): CgroupPlan {
-  return planCgroups(limits, readHostFacts(hosts.recordedSource(recording)).cgroups, { name: 'box', ...options })
+function planOn(recording: Recording, resources: Resources, options: Partial<PlanCgroupsOptions> = {}): CgroupPlan {
+  return planCgroups(resources, readHostFacts(hosts.recordedSource(recording)).cgroups, { name: 'box', ...options })
 }
 
 /** The plan as the commands that a person would type; the cgroup mount point is left out of paths. */
 function listing(plan: CgroupPlan): string[] {
   const lines = [
     ...plan.enable.map(({ path, value }) => `echo ${value} > ${path}`),
-    ...plan.groups.flatMap(({ directory, files }) => [
-      `mkdir ${directory}`,
-      ...files.map(({ path, value, optional }) => `echo ${value} > ${path}${optional ? ' || true' : ''}`),
+    ...plan.groups.flatMap(({ directory, files, shared }) => [
+      `mkdir ${shared ? '-p ' : ''}${directory}`,
+      ...files.map(
+        ({ path, value, optional, fresh }) =>
+          `echo ${value} > ${path}${optional ? ' || true' : fresh ? ' if new' : ''}`,
+      ),
     ]),
     ...plan.join.map(({ path }) => `join ${path}`),
-    ...plan.readings.map(({ kind, path, optional }) => `read ${kind} ${path}${optional ? ' || true' : ''}`),
     ...(plan.kill === null ? [] : [`kill ${plan.kill}`]),
     ...plan.remove.map((directory) => `rmdir ${directory}`),
     ...plan.notApplied.map(({ limit, reason }) => `not ${limit}: ${reason}`),
@@ -32,64 +34,58 @@ function listing(plan: CgroupPlan): string[] {
   return lines.map((line) => line.replaceAll('/sys/fs/cgroup/', ''))
 }
 
-const TYPICAL = { memoryBytes: 268435456, pids: 64, cpus: 0.5 } as const satisfies Limits
+const TYPICAL = {
+  memory: { limit: 268435456, swap: 268435456 },
+  pids: { limit: 64 },
+  cpu: { quota: 50_000, period: 100_000 },
+} as const satisfies Resources
 
-test('planCgroups() on v1 makes a group in each hierarchy, cpu and cpuacct sharing one', () => {
-  assert.deepEqual(
-    listing(planOn(hosts.v1Root, { ...TYPICAL, cpuset: '1-2' }, { account: ['cpu', 'memory'], kill: true })),
-    [
-      'mkdir memory/user.slice/box',
-      'echo 268435456 > memory/user.slice/box/memory.limit_in_bytes',
-      'echo 268435456 > memory/user.slice/box/memory.memsw.limit_in_bytes',
-      'mkdir pids/user.slice/session-1.scope/box',
-      'echo 64 > pids/user.slice/session-1.scope/box/pids.max',
-      'mkdir cpu,cpuacct/box',
-      'echo 100000 > cpu,cpuacct/box/cpu.cfs_period_us',
-      'echo 50000 > cpu,cpuacct/box/cpu.cfs_quota_us',
-      'mkdir cpuset/box',
-      'echo 0 > cpuset/box/cpuset.mems',
-      'echo 1-2 > cpuset/box/cpuset.cpus',
-      'join memory/user.slice/box/cgroup.procs',
-      'join pids/user.slice/session-1.scope/box/cgroup.procs',
-      'join cpu,cpuacct/box/cgroup.procs',
-      'join cpuset/box/cgroup.procs',
-      'read oom memory/user.slice/box/memory.oom_control',
-      'read memory memory/user.slice/box/memory.max_usage_in_bytes',
-      'read pids pids/user.slice/session-1.scope/box/pids.current',
-      'read pids pids/user.slice/session-1.scope/box/pids.peak || true',
-      'read pids pids/user.slice/session-1.scope/box/pids.events || true',
-      'read cpu cpu,cpuacct/box/cpu.stat || true',
-      'read cpu cpu,cpuacct/box/cpuacct.usage',
-      'read cpu cpu,cpuacct/box/cpuacct.usage_user || true',
-      'read cpu cpu,cpuacct/box/cpuacct.usage_sys || true',
-      'rmdir cpuset/box',
-      'rmdir cpu,cpuacct/box',
-      'rmdir pids/user.slice/session-1.scope/box',
-      'rmdir memory/user.slice/box',
-    ],
-  )
+test('X01, L56: planCgroups() on v1 makes a group in each hierarchy, cpu and cpuacct sharing one', () => {
+  const resources = { ...TYPICAL, cpu: { ...TYPICAL.cpu, cpus: '1-2' } }
+  assert.deepEqual(listing(planOn(hosts.v1Root, resources, { account: ['cpu', 'memory'] })), [
+    'mkdir memory/user.slice/box',
+    'echo 268435456 > memory/user.slice/box/memory.limit_in_bytes',
+    'echo 268435456 > memory/user.slice/box/memory.memsw.limit_in_bytes',
+    'mkdir pids/user.slice/session-1.scope/box',
+    'echo 64 > pids/user.slice/session-1.scope/box/pids.max',
+    'mkdir cpu,cpuacct/box',
+    'echo 100000 > cpu,cpuacct/box/cpu.cfs_period_us',
+    'echo 50000 > cpu,cpuacct/box/cpu.cfs_quota_us',
+    'mkdir cpuset/box',
+    'echo 0 > cpuset/box/cpuset.mems',
+    'echo 1-2 > cpuset/box/cpuset.cpus',
+    'join memory/user.slice/box/cgroup.procs',
+    'join pids/user.slice/session-1.scope/box/cgroup.procs',
+    'join cpu,cpuacct/box/cgroup.procs',
+    'join cpuset/box/cgroup.procs',
+    'rmdir cpuset/box',
+    'rmdir cpu,cpuacct/box',
+    'rmdir pids/user.slice/session-1.scope/box',
+    'rmdir memory/user.slice/box',
+  ])
 })
 
-test('planCgroups() on hybrid limits on v1 and takes killing and CPU time from the v2 tree', () => {
-  assert.deepEqual(listing(planOn(hosts.hybridRoot, { pids: 64 }, { account: ['cpu'], kill: true })), [
+test('X01: planCgroups() on hybrid limits on v1 and has a group in the v2 tree for all else', () => {
+  assert.deepEqual(listing(planOn(hosts.hybridRoot, { pids: { limit: 64 } }, { account: ['cpu', 'freezer'] })), [
     'mkdir pids/box',
     'echo 64 > pids/box/pids.max',
     'mkdir unified/box',
     'join pids/box/cgroup.procs',
     'join unified/box/cgroup.procs',
-    'read pids pids/box/pids.current',
-    'read pids pids/box/pids.peak || true',
-    'read pids pids/box/pids.events || true',
-    'read cpu unified/box/cpu.stat',
     'kill unified/box/cgroup.kill',
     'rmdir unified/box',
     'rmdir pids/box',
   ])
 })
 
-test('planCgroups() on v2 makes one group and enables controllers from the top', () => {
-  const limits = { ...TYPICAL, memorySwapBytes: 268435456 + 4096, oomGroup: true, cpuWeight: 50, cpuset: '7' }
-  assert.deepEqual(listing(planOn(hosts.v2SystemdRoot, limits)), [
+test('X01: planCgroups() on v2 makes one group and enables controllers from the top', () => {
+  const resources: Resources = {
+    memory: { limit: 268435456, swap: 268435456 + 4096, oomGroup: true },
+    pids: { limit: 64 },
+    cpu: { ...TYPICAL.cpu, weight: 50, cpus: '7' },
+    freezer: 'frozen',
+  }
+  assert.deepEqual(listing(planOn(hosts.v2SystemdRoot, resources)), [
     'echo +cpu +cpuset > user.slice/cgroup.subtree_control',
     'echo +cpu +cpuset > user.slice/user-0.slice/cgroup.subtree_control',
     'mkdir user.slice/user-0.slice/box',
@@ -100,42 +96,43 @@ test('planCgroups() on v2 makes one group and enables controllers from the top',
     'echo 50 > user.slice/user-0.slice/box/cpu.weight',
     'echo 50000 100000 > user.slice/user-0.slice/box/cpu.max',
     'echo 7 > user.slice/user-0.slice/box/cpuset.cpus',
+    'echo 1 > user.slice/user-0.slice/box/cgroup.freeze',
     'join user.slice/user-0.slice/box/cgroup.procs',
-    'read oom user.slice/user-0.slice/box/memory.events',
-    'read memory user.slice/user-0.slice/box/memory.peak || true',
-    'read pids user.slice/user-0.slice/box/pids.current',
-    'read pids user.slice/user-0.slice/box/pids.peak || true',
-    'read pids user.slice/user-0.slice/box/pids.events || true',
-    'read cpu user.slice/user-0.slice/box/cpu.stat',
     'kill user.slice/user-0.slice/box/cgroup.kill',
     'rmdir user.slice/user-0.slice/box',
   ])
 })
 
 test('planCgroups() for an ordinary user in a delegated scope stays inside what was delegated', () => {
-  const plan = planOn(hosts.v2Delegated, { ...TYPICAL, cpuset: '0' })
-  const slice = 'user.slice/user-1000.slice/user@1000.service/app.slice'
-  assert.deepEqual(listing(plan).slice(0, 2), [`echo +cpu > ${slice}/cgroup.subtree_control`, `mkdir ${slice}/box`])
+  const plan = planOn(hosts.v2Delegated, { ...TYPICAL, cpu: { ...TYPICAL.cpu, cpus: '0' } })
+  const { unified, delegated } = readHostFacts(hosts.recordedSource(hosts.v2Delegated)).cgroups
+  for (const path of [...plan.enable, ...plan.groups.flatMap(({ files }) => files)].map((write) => write.path)) {
+    assert(path.startsWith(`${delegated?.directory}/`), path)
+  }
+  assert.deepEqual(
+    plan.groups.map(({ directory }) => directory),
+    [`${unified?.parent}/box`],
+  )
   assert.deepEqual(
     plan.notApplied.map(({ limit }) => limit),
-    ['cpuset'],
+    ['cpu.cpus'],
   )
 })
 
 test('planCgroups() lists every limit that an undelegated user cannot have, with the weaker bound', () => {
-  const plan = planOn(hosts.v2Session, TYPICAL, { account: ['memory', 'cpu'], kill: true })
-  assert.deepEqual([plan.groups, plan.join, plan.remove, plan.readings, plan.kill], [[], [], [], [], null])
+  const plan = planOn(hosts.v2Session, TYPICAL, { account: ['memory', 'cpu'], kill: true, all: true })
+  assert.deepEqual([plan.groups, plan.join, plan.remove, plan.kill], [[], [], [], null])
   assert.deepEqual(
     plan.notApplied.map(({ limit, instead }) => [limit, instead?.rlimit, instead?.value]),
     [
-      ['memory', 'RLIMIT_DATA', 268435456],
-      ['pids', 'RLIMIT_NPROC', 64],
-      ['cpus', undefined, undefined],
+      ['memory.limit', 'RLIMIT_DATA', 268435456],
+      ['pids.limit', 'RLIMIT_NPROC', 64],
+      ['cpu.quota', undefined, undefined],
     ],
   )
-  assert.doesNotThrow(() => requireApplied(plan, []))
+  assert.doesNotThrow(() => requireApplied(plan, ['memory.limit', 'pids.limit', 'cpu.quota']))
   assert.throws(
-    () => requireApplied(plan, ['pids']),
+    () => requireApplied(plan, ['memory.limit']),
     (error) =>
       error instanceof UnsupportedError &&
       error.fact === 'cgroups.pids' &&
@@ -143,30 +140,25 @@ test('planCgroups() lists every limit that an undelegated user cannot have, with
   )
 })
 
-test('planCgroups() says what is missing where a host has no such controller, no swap count, no such CPU', () => {
-  const wsl = planOn(hosts.wsl, { pids: 1 }).notApplied
+test('planCgroups() says what is missing where a host has no such controller, no cgroups, no such CPU', () => {
+  const wsl = planOn(hosts.wsl, { pids: { limit: 1 } }).notApplied
   assert.equal(wsl[0]?.reason, 'this host has no pids controller')
-  const none = planOn({ files: { '/proc/sys/kernel/osrelease': '6.1' } }, { pids: 1 }).notApplied
+  const none = planOn({ files: { '/proc/sys/kernel/osrelease': '6.1' } }, { pids: { limit: 1 } }).notApplied
   assert.equal(none[0]?.reason, 'no cgroup file system is mounted here')
   for (const recording of [hosts.hybridRoot, hosts.v2SystemdRoot]) {
-    assert.match(planOn(recording, { cpuset: '0,9' }).notApplied[0]?.reason ?? '', /^CPU 9 is not among/)
+    assert.match(planOn(recording, { cpu: { cpus: '0,9' } }).notApplied[0]?.reason ?? '', /^CPU 9 is not among/)
   }
-  const uncounted = planCgroups(
-    { memoryBytes: 8192, memorySwapBytes: 8192, oomGroup: true },
-    { mode: 'v1', swap: false, controllers: { memory: { version: 1, parent: '/m', usable: { ok: true } } } },
-    { name: 'box' },
-  )
-  assert.deepEqual(listing(uncounted).slice(0, 2), ['mkdir /m/box', 'echo 8192 > /m/box/memory.limit_in_bytes'])
-  assert.deepEqual(
-    uncounted.notApplied.map(({ limit }) => limit),
-    ['memorySwap', 'oomGroup'],
-  )
 })
 
-test('planCgroups() without limits, accounting and kill makes nothing', () => {
+test('planCgroups() without limits makes a group only where there is a v2 tree, and enables nothing', () => {
   for (const recording of Object.values(hosts.RECORDINGS)) {
-    const plan = planOn(recording, {})
-    assert.deepEqual(listing(plan), [])
+    const { groups, enable } = planOn(recording, {})
+    const { unified } = readHostFacts(hosts.recordedSource(recording)).cgroups
+    assert.deepEqual(
+      groups,
+      unified?.usable.ok ? [{ directory: `${unified.parent}/box`, version: 2, controllers: [], files: [] }] : [],
+    )
+    assert.deepEqual(enable, [])
   }
 })
 
@@ -174,8 +166,8 @@ test('planCgroups() joins every group it makes, removes every group it makes, an
   for (const recording of Object.values(hosts.RECORDINGS)) {
     const plan = planOn(
       recording,
-      { ...TYPICAL, cpuset: '0', cpuWeight: 200 },
-      { account: ['memory', 'pids', 'cpu'], kill: true },
+      { ...TYPICAL, cpu: { ...TYPICAL.cpu, cpus: '0', weight: 200 } },
+      { account: ['memory', 'pids', 'cpu', 'io', 'freezer'], kill: true, all: true },
     )
     const made = plan.groups.map(({ directory }) => directory)
     assert.equal(new Set(made).size, made.length)
@@ -189,61 +181,94 @@ test('planCgroups() joins every group it makes, removes every group it makes, an
   }
 })
 
-test('planCgroups() refuses limits that cannot be meant, naming them', () => {
-  const bad: readonly [keyof Limits, Limits][] = [
-    ['memoryBytes', { memoryBytes: 0 }],
-    ['memoryBytes', { memoryBytes: 1e6 + 0.5 }],
-    ['memorySwapBytes', { memorySwapBytes: 2 ** 30 }],
-    ['memorySwapBytes', { memoryBytes: 2 ** 30, memorySwapBytes: 2 ** 29 }],
-    ['pids', { pids: 0 }],
-    ['pids', { pids: 5_000_000 }],
-    ['cpus', { cpus: NaN }],
-    ['cpus', { cpus: 0 }],
-    ['cpuWeight', { cpuWeight: 10_001 }],
-    ['cpuset', { cpuset: '' }],
-    ['cpuset', { cpuset: '0\n1' }],
-    ['cpuset', { cpuset: '3-1' }],
-  ]
-  for (const [field, limits] of bad) {
-    assert.throws(
-      () => planOn(hosts.hybridRoot, limits),
-      (error) => error instanceof InvalidInputError && error.field === field,
-    )
+test('G02, G03, L21: planCgroups() makes a level for each segment of a name in every hierarchy, and removes the last first', () => {
+  const facts = v1Facts({ cpuset: { parent: '/cg/cpuset/own', cpus: '0-1', mems: '0' } })
+  const plan = planCgroups({ cpu: { cpus: '1' } }, facts, { name: ['alcove', 'guest1234'], all: true })
+  const parents = Object.values(facts.controllers).map(({ parent }) => parent)
+  assert.deepEqual(
+    new Set(plan.groups.map(({ directory, shared }) => `${directory}${shared ? ' shared' : ''}`)),
+    new Set(parents.flatMap((parent) => [`${parent}/alcove shared`, `${parent}/alcove/guest1234`])),
+  )
+  assert.deepEqual(
+    plan.join.map(({ directory }) => directory).sort(),
+    parents.map((parent) => `${parent}/alcove/guest1234`).sort(),
+  )
+  for (const parent of parents) {
+    assert(plan.remove.indexOf(`${parent}/alcove/guest1234`) < plan.remove.indexOf(`${parent}/alcove`))
   }
 })
 
-test('planCgroups() refuses a name that leaves its directory or is a file of the kernel', () => {
-  for (const name of [
-    '',
-    '.',
-    '..',
-    'a/b',
-    '../x',
-    'cgroup.procs',
-    'memory.max',
-    'tasks',
-    'a\n',
-    'ä',
-    'x'.repeat(201),
-  ]) {
-    assert.throws(() => planOn(hosts.hybridRoot, {}, { name }), InvalidInputError, name)
-  }
-  assert.doesNotThrow(() => planOn(hosts.hybridRoot, {}, { name: 'carrel-1.2_x:3' }))
+test('L56: planCgroups() copies the lists of a v1 cpuset level by level, but not over a level that is there already', () => {
+  const facts = v1Facts({ cpuset: { parent: '/cg/cpuset/own', cpus: '0-1', mems: '0' } })
+  const plan = planCgroups({ cpu: { cpus: '1' } }, facts, { name: ['a', 'b'] })
+  assert.deepEqual(listing(plan), [
+    'mkdir -p /cg/cpuset/own/a',
+    'echo 0 > /cg/cpuset/own/a/cpuset.mems if new',
+    'echo 0-1 > /cg/cpuset/own/a/cpuset.cpus if new',
+    'mkdir /cg/cpuset/own/a/b',
+    'echo 0 > /cg/cpuset/own/a/b/cpuset.mems',
+    'echo 1 > /cg/cpuset/own/a/b/cpuset.cpus',
+    'join /cg/cpuset/own/a/b/cgroup.procs',
+    'rmdir /cg/cpuset/own/a/b',
+    'rmdir /cg/cpuset/own/a',
+  ])
 })
 
-test('quotaOf() keeps the ratio and the limits of the kernel', () => {
-  for (let cpus = 0.001; cpus < 200; cpus *= 1.37) {
-    const { quotaUs, periodUs } = quotaOf(cpus)
-    assert(Number.isInteger(quotaUs) && quotaUs >= 1000 && periodUs >= 1000 && periodUs <= 1_000_000)
-    assert(Math.abs(quotaUs / periodUs / cpus - 1) < 0.001 || quotaUs === 1000)
-  }
+test('G08, L56: planCgroups() asked for all joins what the host has, and fills a cpuset that nobody asked for', () => {
+  const { controllers } = v1Facts()
+  const { mems: _, ...unread } = controllers.cpuset ?? {}
+  const kinds = (facts: CgroupFacts): string[] =>
+    planCgroups({}, facts, { name: 'box', all: true }).groups.flatMap((group) => group.controllers)
+  assert.deepEqual(kinds(v1Facts()).sort(), Object.keys(controllers).sort())
+  // Stock Raspbian has no cpuset, G08; and one whose lists cannot be read takes no process.
+  assert.deepEqual(kinds(v1Facts({ cpuset: null, perf_event: null })).includes('cpuset'), false)
+  const blind = { ...v1Facts(), controllers: { ...controllers, cpuset: unread } } as CgroupFacts
+  assert.deepEqual(kinds(blind).includes('cpuset'), false)
+  const one = { memory: { parent: '/cg/all' }, cpuset: { parent: '/cg/all' } }
+  assert.deepEqual(listing(planCgroups({ memory: { limit: 4096 } }, v1Facts(one), { name: 'box' })).slice(0, 4), [
+    'mkdir /cg/all/box',
+    'echo 0 > /cg/all/box/cpuset.mems',
+    'echo 0-3 > /cg/all/box/cpuset.cpus',
+    'echo 4096 > /cg/all/box/memory.limit_in_bytes',
+  ])
 })
 
-test('sharesOf() maps equal to equal and stays in the range of the kernel', () => {
-  assert.deepEqual([1, 100, 10_000].map(sharesOf), [10, 1024, 102_400])
+test('X01: planCgroups() on v2 gives controllers down the levels of a name, and none where none is needed', () => {
+  const plan = planCgroups({ pids: { limit: 5 }, memory: { limit: 4096 } }, v2Facts(), { name: ['a', 'b', 'c'] })
+  assert.deepEqual(listing(plan).slice(0, 6), [
+    'mkdir -p /cg/own/a',
+    'echo +memory +pids > /cg/own/a/cgroup.subtree_control',
+    'mkdir -p /cg/own/a/b',
+    'echo +memory +pids > /cg/own/a/b/cgroup.subtree_control',
+    'mkdir /cg/own/a/b/c',
+    'echo 4096 > /cg/own/a/b/c/memory.max',
+  ])
+  assert.deepEqual(planCgroups({}, v2Facts(), { name: ['a', 'b'] }).groups[0]?.files, [])
 })
 
-test('parseCpuList() reads lists and refuses what is none', () => {
-  assert.deepEqual([...(parseCpuList('0-2,8') ?? [])], [0, 1, 2, 8])
-  for (const text of ['', ',', '1,', '-1', '1-', 'a', '0-99999', '0-3:1/2']) assert.equal(parseCpuList(text), undefined)
+test('planCgroups() empties the own group when controllers are enabled in it, and only then', () => {
+  const vacate = { directory: '/cg/own', leaf: '/cg/own/carrel-self', pids: [7] }
+  const unified = { parent: '/cg/own', usable: { ok: true }, kill: true, freeze: true, vacate } as const
+  const facts = v2Facts({ pids: { enable: ['/cg/own'] } }, { unified })
+  assert.deepEqual(planCgroups({ pids: { limit: 5 } }, facts, { name: 'box' }).vacate, vacate)
+  assert.equal(planCgroups({}, facts, { name: 'box' }).vacate, null)
+  assert.equal(planCgroups({ pids: { limit: 5 } }, v2Facts(), { name: 'box' }).vacate, null)
+})
+
+test('planCgroups() takes v1’s freezer and cpuacct for what there is no v2 tree to do', () => {
+  const kinds = (facts: CgroupFacts, options: Omit<PlanCgroupsOptions, 'name'>): string[] =>
+    planCgroups({}, facts, { name: 'box', ...options }).groups.flatMap(({ controllers }) => controllers)
+  assert.deepEqual(kinds(v1Facts(), { kill: true }), ['freezer'])
+  assert.deepEqual(kinds(v1Facts(), { account: ['freezer', 'cpu'] }), ['freezer', 'cpuacct'])
+  assert.deepEqual(kinds(hybridFacts(), { account: ['freezer', 'cpu'], kill: true }), [])
+  const old = { unified: { parent: '/cg/unified/own', usable: { ok: true }, kill: false, freeze: false } } as const
+  assert.deepEqual(kinds(hybridFacts({}, old), { kill: true }), ['freezer'])
+  assert.equal(planCgroups({}, hybridFacts({}, old), { name: 'box' }).kill, null)
+})
+
+test('planCgroups() hands on device rules that need a program, with a group to attach it to', () => {
+  const devices = [{ allow: false }] as const
+  const plan = planCgroups({ devices }, v2Facts(), { name: 'box' })
+  assert.deepEqual([plan.devices, plan.groups.map(({ directory }) => directory)], [devices, ['/cg/own/box']])
+  assert.equal(planCgroups({ devices }, v1Facts(), { name: 'box' }).devices, null)
 })

@@ -1,13 +1,13 @@
-import { InvalidInputError } from '../../base/errors.ts'
-import type { CgroupFacts, Controller } from '../../host/facts.ts'
-import { findRefusal } from './find-refusal.ts'
+import type { CgroupFacts, Controller, VacateFacts } from '../../host/facts.ts'
+import type { DeviceRule } from '../devices/device-rule.ts'
+import { checkResources } from './check-resources.ts'
+import { filledV1 } from './cpuset-writes.ts'
 import type { NotApplied } from './find-refusal.ts'
-import { LIMIT_WRITES } from './limit-writes.ts'
-import type { WriteContext } from './limit-writes.ts'
-import { CONTROLLER_OF, checkLimits } from './limits.ts'
-import type { Limit, Limits } from './limits.ts'
-import { readingsOf } from './readings-of.ts'
-import type { CgroupReading } from './readings-of.ts'
+import { checkGroupName } from './group-name.ts'
+import type { GroupPlace } from './group-place.ts'
+import type { Resources } from './resources.ts'
+import { canFreeze, translate, type TranslatedResources } from './translate.ts'
+import type { FileValue } from './translation.ts'
 
 /** One write(2) into a file of the cgroup file system. */
 export interface CgroupWrite {
@@ -16,15 +16,15 @@ export interface CgroupWrite {
   readonly because: string
   /** Whether the group serves without it, so that a failed write is not a failure */
   readonly optional?: boolean
+  /** Written only when the directory was not there before: what somebody else set up stays */
+  readonly fresh?: boolean
 }
 
 /** One directory to be made, and its files to be written in this order before any process joins. */
-export interface CgroupGroup {
-  readonly directory: string
-  readonly version: 1 | 2
-  /** Controllers it is there for; none in a v2 group that only serves `cgroup.kill` and CPU accounting */
-  readonly controllers: readonly Controller[]
+export interface CgroupGroup extends GroupPlace {
   readonly files: readonly CgroupWrite[]
+  /** A level above the group that others may use too: it may be there already, and goes only when it is empty */
+  readonly shared?: boolean
 }
 
 /** How a process gets into a group: on v2 also by CLONE_INTO_CGROUP with a descriptor of `directory`. */
@@ -37,143 +37,167 @@ export interface CgroupJoin {
 
 /** Everything that happens with cgroups around a run, as data. */
 export interface CgroupPlan {
+  /** Done first of all: the own group is emptied, so that groups below it can have controllers */
+  readonly vacate: VacateFacts | null
   /** Writes that come before the groups are made; they stay, because others may rely on them by the time the run ends */
   readonly enable: readonly CgroupWrite[]
+  /** From the top; those that are not shared are the places of the live group */
   readonly groups: readonly CgroupGroup[]
   readonly join: readonly CgroupJoin[]
-  /** Files to read while the groups still exist */
-  readonly readings: readonly CgroupReading[]
+  /** Rules for a program to be attached to the v2 group; null: v1's lists are among the writes, or devices are not restricted */
+  readonly devices: readonly DeviceRule[] | null
   /** File that kills all of the group when `1` is written, if there is one */
   readonly kill: string | null
-  /** Directories to remove, in this order */
+  /** Directories to remove, in this order: shared levels last, when nobody uses them */
   readonly remove: readonly string[]
   readonly notApplied: readonly NotApplied[]
 }
 
 export interface PlanCgroupsOptions {
-  /** Name of the new directories */
-  readonly name: string
-  /** What is measured though it is not limited, where the host allows it */
-  readonly account?: readonly ('memory' | 'pids' | 'cpu')[]
-  /** Whether there shall be a group with cgroup.kill, where the host allows it */
+  /** Name of the new directories, or a level each: `['alcove', 'guest1']` is `alcove/guest1` below every parent */
+  readonly name: string | readonly string[]
+  /** What is measured though it is not limited, where the host allows it; `freezer`: what can be made to stand still */
+  readonly account?: readonly ('memory' | 'pids' | 'cpu' | 'io' | 'freezer')[]
+  /** Whether the group shall be killed as a whole: v1's freezer holds it for that where there is no cgroup.kill */
   readonly kill?: boolean
+  /** Whether the group is in every controller that the host has, asked for or not; missing ones are no failure */
+  readonly all?: boolean
 }
 
 /**
- * Plans the groups of one sandbox on v1, hybrid and v2 hosts: one directory on v2, one per hierarchy on v1.
+ * Plans the groups of one sandbox on v1, hybrid and v2 hosts: one directory on v2, one per hierarchy on v1. Where a v2 tree can be used
+ * there is always a group in it, also without controllers: it kills, freezes, counts CPU time and tells events.
  *
- * @throws InvalidInputError for a limit that cannot be meant; what this host cannot enforce is in `notApplied`
+ * @throws InvalidInputError for resources or a name that cannot be meant; what this host cannot enforce is in `notApplied`
  */
-export function planCgroups(limits: Limits, facts: CgroupFacts, options: PlanCgroupsOptions): CgroupPlan {
-  checkLimits(limits)
-  checkName(options.name)
-  const named = (Object.keys(CONTROLLER_OF) as Limit[]).filter(
-    (limit) => limits[limit] !== undefined && limits[limit] !== false,
-  )
-  const refusals = new Map(named.map((limit) => [limit, findRefusal(limit, limits, facts)]))
-  const notApplied = [...refusals.values()].filter((refusal) => refusal !== undefined)
-  const applied = named.filter((limit) => refusals.get(limit) === undefined)
-  const groups = planGroups(limits, applied, facts, options)
-  const unified = groups.find(({ version }) => version === 2)
+export function planCgroups(resources: Resources, facts: CgroupFacts, options: PlanCgroupsOptions): CgroupPlan {
+  checkResources(resources)
+  const segments = checkGroupName(options.name)
+  const translated = translate(resources, facts)
+  const targets = findTargets(translated, facts, options)
+  const groups = targets.flatMap((target) => levelsOf(target, segments, facts))
+  const places = groups.filter(({ shared }) => !shared)
+  const unified = places.find(({ version }) => version === 2)
+  const enable = planEnable(targets, facts)
   return {
-    enable: planEnable(groups, facts),
+    vacate: findVacate(enable, facts),
+    enable,
     groups,
-    join: groups.map(({ directory, version }) => ({ directory, version, path: `${directory}/cgroup.procs` })),
-    readings: groups.flatMap(readingsOf),
+    join: places.map(({ directory, version }) => ({ directory, version, path: `${directory}/cgroup.procs` })),
+    devices: translated.devices,
     kill: unified && facts.unified?.kill ? `${unified.directory}/cgroup.kill` : null,
     remove: groups.map(({ directory }) => directory).reverse(),
-    notApplied,
+    notApplied: translated.notApplied,
   }
 }
 
-function planGroups(
-  limits: Limits,
-  applied: readonly Limit[],
-  facts: CgroupFacts,
-  options: PlanCgroupsOptions,
-): CgroupGroup[] {
-  const limited = new Set<Controller>(applied.map((limit) => CONTROLLER_OF[limit]))
-  const kept = Object.fromEntries(applied.map((limit) => [limit, limits[limit]])) as Limits
-  const context = { swap: facts.swap, mems: facts.controllers.cpuset?.mems ?? '' }
-  const groups = new Map<string, CgroupGroup>()
-  for (const controller of [...limited, ...accounted(limited, facts, options)]) {
+/** A directory below which the group has a directory of its own. */
+interface Target {
+  readonly parent: string
+  readonly version: 1 | 2
+  readonly controllers: readonly Controller[]
+  readonly files: readonly FileValue[]
+}
+
+function findTargets(translated: TranslatedResources, facts: CgroupFacts, options: PlanCgroupsOptions): Target[] {
+  const targets = new Map<string, Target>()
+  for (const controller of new Set([...translated.controllers.keys(), ...unlimited(facts, options)])) {
     const { parent, version } = facts.controllers[controller] ?? {}
     if (parent === undefined || version === undefined) continue
-    const directory = `${parent}/${options.name}`
     // Controllers that share a hierarchy (cpu,cpuacct; all of v2) share a directory.
-    const group = groups.get(directory) ?? { directory, version, controllers: [], files: [] }
-    const files = writesOf(controller, version, kept, context).map(({ file, ...rest }) => ({
-      path: `${directory}/${file}`,
-      ...rest,
-    }))
-    groups.set(directory, {
-      ...group,
-      controllers: [...group.controllers, controller],
-      files: [...group.files, ...files],
+    const target = targets.get(parent) ?? { parent, version, controllers: [], files: [] }
+    const files = translated.controllers.get(controller) ?? []
+    targets.set(parent, {
+      ...target,
+      controllers: [...target.controllers, controller],
+      files: [...target.files, ...files],
     })
   }
-  addUnified(groups, facts, options)
-  return [...groups.values()]
+  const { unified } = facts
+  if (unified?.usable.ok) {
+    const { parent } = unified
+    const target = targets.get(parent) ?? { parent, version: 2, controllers: [], files: [] }
+    targets.set(parent, { ...target, files: [...target.files, ...translated.plain] })
+  }
+  return [...targets.values()].map((target) => withCpuset(target, facts))
 }
 
-function writesOf(
-  controller: Controller,
-  version: 1 | 2,
-  limits: Limits,
-  context: WriteContext,
-): ReturnType<(typeof LIMIT_WRITES)['pids'][1]> {
-  return controller in LIMIT_WRITES
-    ? LIMIT_WRITES[controller as keyof typeof LIMIT_WRITES][version](limits, context)
-    : []
-}
-
-/** Controllers that are there for measuring alone, those that cannot be had left out: accounting is best effort. */
-function accounted(
-  limited: ReadonlySet<Controller>,
-  facts: CgroupFacts,
-  { account = [] }: PlanCgroupsOptions,
-): Controller[] {
+/** Controllers that are there for more than limits; those that cannot be had are left out: nobody named them. */
+function unlimited(facts: CgroupFacts, { account = [], kill = false, all = false }: PlanCgroupsOptions): Controller[] {
+  const { controllers, unified } = facts
+  const tree = unified?.usable.ok === true
   const wanted = account.flatMap((name): Controller[] => {
-    if (name !== 'cpu') return [name]
-    // A v2 group counts CPU time without any controller, and `addUnified` makes it.
-    return facts.unified?.usable.ok ? [] : ['cpuacct']
+    // A v2 group counts CPU time without any controller.
+    if (name === 'cpu') return tree ? [] : ['cpuacct']
+    return name === 'freezer' && canFreeze(facts) ? [] : [name]
   })
-  return wanted.filter((name) => !limited.has(name) && facts.controllers[name]?.usable.ok)
+  if (kill && !(tree && unified.kill) && !canFreeze(facts)) wanted.push('freezer')
+  if (all) wanted.push(...(Object.keys(controllers) as Controller[]))
+  return wanted.filter((name) => controllers[name]?.usable.ok && !cannotFill(name, facts))
 }
 
-function addUnified(
-  groups: Map<string, CgroupGroup>,
-  { unified }: CgroupFacts,
-  { name, account, kill }: PlanCgroupsOptions,
-): void {
-  if (!unified?.usable.ok || !(account?.includes('cpu') || (kill && unified.kill))) return
-  const directory = `${unified.parent}/${name}`
-  if (!groups.has(directory)) groups.set(directory, { directory, version: 2, controllers: [], files: [] })
+/** A v1 cpuset that nobody asked for is of no use when the lists to fill it with cannot be read. */
+const cannotFill = (name: Controller, { controllers }: CgroupFacts): boolean => {
+  const found = controllers[name]
+  return name === 'cpuset' && found?.version === 1 && (found.cpus === undefined || found.mems === undefined)
+}
+
+/** Whoever is in a v1 hierarchy with cpuset has to fill its lists, wanted or not. */
+function withCpuset(target: Target, { controllers: { cpuset } }: CgroupFacts): Target {
+  if (target.version !== 1 || cpuset?.parent !== target.parent) return target
+  const { controllers, files } = target
+  if (files.some(({ file }) => file === 'cpuset.cpus')) return target
+  return {
+    ...target,
+    controllers: controllers.includes('cpuset') ? controllers : [...controllers, 'cpuset'],
+    files: [...filledV1({}, cpuset), ...files],
+  }
+}
+
+/** The directories of one target from the top: the last is the group, those above may be others' too. */
+function levelsOf(target: Target, segments: readonly string[], facts: CgroupFacts): CgroupGroup[] {
+  const { parent, version, controllers, files } = target
+  return segments.map((_, depth) => {
+    const directory = [parent, ...segments.slice(0, depth + 1)].join('/')
+    const group = { directory, version, controllers }
+    if (depth === segments.length - 1) return { ...group, files: files.map((each) => writeIn(directory, each)) }
+    return { ...group, files: levelFiles(directory, target, facts), shared: true }
+  })
+}
+
+/** What a level needs so that the one below it can do its work. */
+function levelFiles(directory: string, { version, controllers }: Target, facts: CgroupFacts): CgroupWrite[] {
+  if (version === 2) return controllers.length > 0 ? [enableIn(directory, controllers)] : []
+  const { cpuset } = facts.controllers
+  if (!cpuset || !controllers.includes('cpuset')) return []
+  return filledV1({}, cpuset).map((each) => ({ ...writeIn(directory, each), fresh: true }))
 }
 
 /** One write per directory, the highest first: a group can give its children only what it got itself. */
-function planEnable(groups: readonly CgroupGroup[], facts: CgroupFacts): CgroupWrite[] {
+function planEnable(targets: readonly Target[], facts: CgroupFacts): CgroupWrite[] {
   const wanted = new Map<string, Controller[]>()
-  for (const controller of groups.filter(({ version }) => version === 2).flatMap(({ controllers }) => controllers)) {
+  for (const controller of targets.filter(({ version }) => version === 2).flatMap(({ controllers }) => controllers)) {
     for (const directory of facts.controllers[controller]?.enable ?? []) {
       wanted.set(directory, [...(wanted.get(directory) ?? []), controller])
     }
   }
   const highestFirst = [...wanted].sort(([a], [b]) => a.length - b.length)
-  return highestFirst.map(([directory, controllers]) => ({
-    path: `${directory}/cgroup.subtree_control`,
-    value: controllers.map((controller) => `+${controller}`).join(' '),
-    because: 'a group has only the controllers that the one above it gives to its children',
-  }))
+  return highestFirst.map(([directory, controllers]) => enableIn(directory, controllers))
 }
 
-/** Dots inside are harmless, at the start they could be `..` or look like a file of the kernel (`cgroup.procs`). */
-function checkName(name: string): void {
-  if (
-    /^[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,199}$/.test(name) &&
-    !/^(cgroup|memory|pids|cpu|cpuacct|cpuset|io|tasks)(\.|$)/.test(name)
-  )
-    return
-  const message = `The name of a group must be letters, digits and "_.:-", at most 200, not ${JSON.stringify(name)}: use a name like carrel-1`
-  throw new InvalidInputError(message, { field: 'name' })
+const enableIn = (directory: string, controllers: readonly Controller[]): CgroupWrite => ({
+  path: `${directory}/cgroup.subtree_control`,
+  value: controllers.map((controller) => `+${controller}`).join(' '),
+  because: 'a group has only the controllers that the one above it gives to its children',
+})
+
+/** The own group has to be empty only when controllers are enabled in it. */
+function findVacate(enable: readonly CgroupWrite[], { unified }: CgroupFacts): VacateFacts | null {
+  const vacate = unified?.vacate
+  return vacate && enable.some(({ path }) => path === `${vacate.directory}/cgroup.subtree_control`) ? vacate : null
+}
+
+/** The write of a value in one directory. */
+export function writeIn(directory: string, { file, value, because, optional }: FileValue): CgroupWrite {
+  return { path: `${directory}/${file}`, value, because, ...(optional ? { optional } : {}) }
 }

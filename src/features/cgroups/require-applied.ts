@@ -2,12 +2,15 @@ import { UnsupportedError } from '../../base/errors.ts'
 import type { NotApplied } from './find-refusal.ts'
 
 /**
- * Refuses a plan that lacks a limit the caller named; limits that are only defaults may be missing.
+ * Refuses a plan that lacks a limit, unless it is one of those that nobody asked for.
  *
  * @throws UnsupportedError naming the limit, the reason and the remedy
  */
-export function requireApplied(plan: { readonly notApplied: readonly NotApplied[] }, named: readonly string[]): void {
-  const refused = plan.notApplied.find(({ limit }) => named.includes(limit))
+export function requireApplied(
+  plan: { readonly notApplied: readonly NotApplied[] },
+  unasked: readonly string[] = [],
+): void {
+  const refused = plan.notApplied.find(({ limit }) => !unasked.includes(limit))
   if (!refused) return
   throw new UnsupportedError(`Cannot enforce ${refused.limit}, because ${refused.reason}`, {
     fact: `cgroups.${refused.controller}`,

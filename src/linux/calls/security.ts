@@ -1,9 +1,10 @@
 import type { Call } from '../call.ts'
-import { bpfAttribute, landlockRule, outMountIds, outStatmount } from '../kernel-object-params.ts'
+import { bpfAttribute, bpfStruct, outProgIds, outProgInfo } from '../bpf-params.ts'
+import { landlockRule, outMountIds, outStatmount } from '../kernel-object-params.ts'
 import { bytes, outBytes, structIn, structInSized, structOut } from '../memory-params.ts'
 import { choice, constant, fd, flags, id, int, nullable, path, pid, raw, text, u64, uint } from '../params.ts'
 import { FD, NONE, VALUE, out } from '../results.ts'
-import { BPF_PROG_LOAD_ATTR } from '../structs/bpf.ts'
+import { BPF_PROG_ID_ATTR, BPF_PROG_LOAD_ATTR } from '../structs/bpf.ts'
 import { LANDLOCK_RULESET_ATTR, SCHED_ATTR, SCHED_PARAM } from '../structs/events.ts'
 import { MNT_ID_REQ, STATFS } from '../structs/mounts.ts'
 import { TIMESPEC } from '../structs/process.ts'
@@ -72,8 +73,28 @@ export const SECURITY_CALLS = {
   bpfProgLoad: {
     name: 'bpf',
     about: 'Loads a BPF program. EPERM, EINVAL, EACCES (the verifier refuses it), E2BIG',
-    params: [constant(5, 'BPF_PROG_LOAD', 'cmd'), structInSized(BPF_PROG_LOAD_ATTR, 'attr')],
+    params: [constant(5, 'BPF_PROG_LOAD', 'cmd'), bpfStruct(BPF_PROG_LOAD_ATTR)],
     result: FD,
+  },
+  bpfProgGetFdById: {
+    name: 'bpf',
+    about: 'Opens a loaded BPF program. ENOENT, EPERM',
+    params: [constant(13, 'BPF_PROG_GET_FD_BY_ID', 'cmd'), bpfStruct(BPF_PROG_ID_ATTR)],
+    result: FD,
+  },
+  bpfProgQuery: {
+    name: 'bpf',
+    about: 'Ids of the BPF programs that are attached, at most `prog_cnt`. ENOSPC (there are more), EPERM',
+    params: [constant(16, 'BPF_PROG_QUERY', 'cmd'), outProgIds],
+    result: out(
+      '{ readonly attach_flags: readonly (BpfAttachFlag | number | bigint)[]; readonly prog_ids: readonly number[] }',
+    ),
+  },
+  bpfProgInfo: {
+    name: 'bpf',
+    about: 'What the kernel tells of an open BPF program. EBADF, EINVAL (another kind of object)',
+    params: [constant(15, 'BPF_OBJ_GET_INFO_BY_FD', 'cmd'), outProgInfo],
+    result: out('BpfProgInfoDecoded'),
   },
   ptrace: {
     name: 'ptrace',

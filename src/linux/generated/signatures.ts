@@ -1141,6 +1141,20 @@ export interface SignalfdSiginfoDecoded {
 }
 
 /** `union bpf_attr` of linux/bpf.h; fields left out are zero. */
+export interface BpfInfoAttr {
+  readonly bpf_fd?: number | Ref<Fd>
+  readonly info_len?: number | Ref<number>
+  readonly info?: number | bigint | Ref<number>
+}
+
+/** `union bpf_attr` as decoded. */
+export interface BpfInfoAttrDecoded {
+  readonly bpf_fd: number
+  readonly info_len: number
+  readonly info: bigint
+}
+
+/** `union bpf_attr` of linux/bpf.h; fields left out are zero. */
 export interface BpfObjAttr {
   readonly pathname?: string | Uint8Array
   readonly bpf_fd?: number | Ref<Fd>
@@ -1174,6 +1188,52 @@ export interface BpfProgAttachAttrDecoded {
 }
 
 /** `union bpf_attr` of linux/bpf.h; fields left out are zero. */
+export interface BpfProgIdAttr {
+  readonly prog_id?: number | Ref<number>
+  readonly next_id?: number | Ref<number>
+  readonly open_flags?: number | Ref<number>
+}
+
+/** `union bpf_attr` as decoded. */
+export interface BpfProgIdAttrDecoded {
+  readonly prog_id: number
+  readonly next_id: number
+  readonly open_flags: number
+}
+
+/** `struct bpf_prog_info` of linux/bpf.h; fields left out are zero. */
+export interface BpfProgInfo {
+  readonly type?: BpfProgType | number
+  readonly id?: number | Ref<number>
+  readonly tag?: Uint8Array
+  readonly jited_prog_len?: number | Ref<number>
+  readonly xlated_prog_len?: number | Ref<number>
+  readonly jited_prog_insns?: number | bigint | Ref<number>
+  readonly xlated_prog_insns?: number | bigint | Ref<number>
+  readonly load_time?: number | bigint | Ref<number>
+  readonly created_by_uid?: number | Ref<number>
+  readonly nr_map_ids?: number | Ref<number>
+  readonly map_ids?: number | bigint | Ref<number>
+  readonly name?: string | Uint8Array
+}
+
+/** `struct bpf_prog_info` as decoded. */
+export interface BpfProgInfoDecoded {
+  readonly type: BpfProgType | number
+  readonly id: number
+  readonly tag: Uint8Array
+  readonly jited_prog_len: number
+  readonly xlated_prog_len: number
+  readonly jited_prog_insns: bigint
+  readonly xlated_prog_insns: bigint
+  readonly load_time: number
+  readonly created_by_uid: number
+  readonly nr_map_ids: number
+  readonly map_ids: bigint
+  readonly name: string
+}
+
+/** `union bpf_attr` of linux/bpf.h; fields left out are zero. */
 export interface BpfProgLoadAttr {
   readonly prog_type?: BpfProgType | number
   readonly insn_cnt?: number | Ref<number>
@@ -1181,7 +1241,7 @@ export interface BpfProgLoadAttr {
   readonly license?: string | Uint8Array
   readonly log_level?: number | Ref<number>
   readonly log_size?: number | Ref<number>
-  readonly log_buf?: number | bigint | Ref<number>
+  readonly log_buf?: number | bigint | Ref<number> | Memory
   readonly kern_version?: number | Ref<number>
   readonly prog_flags?: number | Ref<number>
   readonly prog_name?: string | Uint8Array
@@ -1209,7 +1269,7 @@ export interface BpfProgQueryAttr {
   readonly attach_type?: BpfAttachType | number
   readonly query_flags?: Flags<BpfQueryFlag>
   readonly attach_flags?: Flags<BpfAttachFlag>
-  readonly prog_ids?: number | bigint | Ref<number>
+  readonly prog_ids?: number | bigint | Ref<number> | Memory
   readonly prog_cnt?: number | Ref<number>
 }
 
@@ -1279,8 +1339,11 @@ export interface StructTypes {
   readonly seccomp_notif_resp: { readonly input: SeccompNotifResp; readonly decoded: SeccompNotifRespDecoded }
   readonly seccomp_notif: { readonly input: SeccompNotif; readonly decoded: SeccompNotifDecoded }
   readonly signalfd_siginfo: { readonly input: SignalfdSiginfo; readonly decoded: SignalfdSiginfoDecoded }
+  readonly bpf_info_attr: { readonly input: BpfInfoAttr; readonly decoded: BpfInfoAttrDecoded }
   readonly bpf_obj_attr: { readonly input: BpfObjAttr; readonly decoded: BpfObjAttrDecoded }
   readonly bpf_prog_attach_attr: { readonly input: BpfProgAttachAttr; readonly decoded: BpfProgAttachAttrDecoded }
+  readonly bpf_prog_id_attr: { readonly input: BpfProgIdAttr; readonly decoded: BpfProgIdAttrDecoded }
+  readonly bpf_prog_info: { readonly input: BpfProgInfo; readonly decoded: BpfProgInfoDecoded }
   readonly bpf_prog_load_attr: { readonly input: BpfProgLoadAttr; readonly decoded: BpfProgLoadAttrDecoded }
   readonly bpf_prog_query_attr: { readonly input: BpfProgQueryAttr; readonly decoded: BpfProgQueryAttrDecoded }
 }
@@ -1732,10 +1795,19 @@ export interface SysCalls {
   request_key(type: string | Uint8Array, description: string | Uint8Array, callout_info: string | Uint8Array | null, dest_keyring: KeySpec | number, options?: CallOptions): Promise<number>
 
   /** Works on BPF programs and maps; the command says which attribute. EPERM, EINVAL. Man page: bpf(2) */
-  bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfObjAttr | Uint8Array, options?: CallOptions): Promise<number>
+  bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfProgIdAttr | BpfObjAttr | Uint8Array, options?: CallOptions): Promise<number>
 
   /** Loads a BPF program. EPERM, EINVAL, EACCES (the verifier refuses it), E2BIG. Man page: bpf(2) */
   bpfProgLoad(attr: BpfProgLoadAttr, options?: CallOptions): Promise<Fd>
+
+  /** Opens a loaded BPF program. ENOENT, EPERM. Man page: bpf(2) */
+  bpfProgGetFdById(attr: BpfProgIdAttr, options?: CallOptions): Promise<Fd>
+
+  /** Ids of the BPF programs that are attached, at most `prog_cnt`. ENOSPC (there are more), EPERM. Man page: bpf(2) */
+  bpfProgQuery(attr: BpfProgQueryAttr, options?: CallOptions): Promise<{ readonly attach_flags: readonly (BpfAttachFlag | number | bigint)[]; readonly prog_ids: readonly number[] }>
+
+  /** What the kernel tells of an open BPF program. EBADF, EINVAL (another kind of object). Man page: bpf(2) */
+  bpfProgInfo(bpf_fd: number, options?: CallOptions): Promise<BpfProgInfoDecoded>
 
   /** Traces a process. ESRCH, EPERM. Man page: ptrace(2) */
   ptrace(request: PtraceRequest | number, pid: number, addr?: RawArg, data?: RawArg, options?: CallOptions): Promise<number>
@@ -2404,10 +2476,19 @@ export interface ProgramCalls {
   request_key(type: string | Uint8Array, description: string | Uint8Array, callout_info: string | Uint8Array | null, dest_keyring: KeySpec | number): Ref<number>
 
   /** Works on BPF programs and maps; the command says which attribute. EPERM, EINVAL. Man page: bpf(2) */
-  bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfObjAttr | Uint8Array): Ref<number>
+  bpf(cmd: BpfCommand | number, attr: BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfProgIdAttr | BpfObjAttr | Uint8Array): Ref<number>
 
   /** Loads a BPF program. EPERM, EINVAL, EACCES (the verifier refuses it), E2BIG. Man page: bpf(2) */
   bpfProgLoad(attr: BpfProgLoadAttr): Ref<Fd>
+
+  /** Opens a loaded BPF program. ENOENT, EPERM. Man page: bpf(2) */
+  bpfProgGetFdById(attr: BpfProgIdAttr): Ref<Fd>
+
+  /** Ids of the BPF programs that are attached, at most `prog_cnt`. ENOSPC (there are more), EPERM. Man page: bpf(2) */
+  bpfProgQuery(attr: BpfProgQueryAttr): Ref<{ readonly attach_flags: readonly (BpfAttachFlag | number | bigint)[]; readonly prog_ids: readonly number[] }>
+
+  /** What the kernel tells of an open BPF program. EBADF, EINVAL (another kind of object). Man page: bpf(2) */
+  bpfProgInfo(bpf_fd: number | Ref<Fd>): Ref<BpfProgInfoDecoded>
 
   /** Traces a process. ESRCH, EPERM. Man page: ptrace(2) */
   ptrace(request: PtraceRequest | number, pid: number | Ref<Pid>, addr?: RawArg | AnyRef, data?: RawArg | AnyRef): Ref<number>
