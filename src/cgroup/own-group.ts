@@ -41,7 +41,7 @@ function returnProgram({ directory, leaf }: VacateFacts): Program {
   const procs = p.tolerate('ENOENT').openat('AT_FDCWD', `${directory}/cgroup.procs`, ['O_WRONLY', 'O_CLOEXEC'])
   p.tolerate('EBADF', 'EBUSY', 'EOPNOTSUPP').write(procs, '0')
   p.tolerate('EBADF').close(procs)
-  p.because('cgroups', 'Whoever is still in it keeps it')
-  p.tolerate('ENOENT', 'EBUSY').unlinkat('AT_FDCWD', leaf, ['AT_REMOVEDIR'])
+  p.because('cgroups', 'EBUSY while this program’s process ends, which is tried again; whoever else is in it keeps it')
+  p.tolerate('ENOENT').unlinkat('AT_FDCWD', leaf, ['AT_REMOVEDIR'])
   return p
 }

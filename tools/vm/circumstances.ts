@@ -52,7 +52,21 @@ function inDelegatedGroup(): Start {
   mkdirSync(group)
   for (const name of DELEGATED) chownSync(join(group, name), USER, USER)
   const enter = ['sh', '-c', 'echo $$ >"$1" && shift && exec "$@"', 'sh', join(group, 'cgroup.procs')]
-  return { words: [...enter, ...DROP], env: USER_ENV, undo: () => rmdirSync(group) }
+  return { words: [...enter, ...DROP], env: USER_ENV, undo: () => removeLater(group) }
+}
+
+/** How long the agents of an ended program may take to leave its group, in milliseconds */
+const LEAVES_MS = 5000
+
+/** @throws Error EBUSY, ENOTEMPTY for a group that something was left in */
+function removeLater(group: string): void {
+  for (const end = Date.now() + LEAVES_MS; ; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)) {
+    try {
+      return rmdirSync(group)
+    } catch (error) {
+      if (Date.now() > end) throw error
+    }
+  }
 }
 
 function enableControllers(folder: string): void {

@@ -9,8 +9,8 @@ import type { Measured } from './effect.ts'
 import { fileIn, shown } from './files.ts'
 import { Hog, runIn, SPIN } from './hog.ts'
 
-/** Part of a CPU that the quota allows: small enough to be there on a machine that others use too. */
-export const QUOTA = { quota: 10_000, period: 100_000 } as const
+/** Enough that a test machine in software, which stands still for some of its milliseconds at times, is within a few per cent over 5 s. */
+export const QUOTA = { quota: 30_000, period: 100_000 } as const
 const PART = QUOTA.quota / QUOTA.period
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
