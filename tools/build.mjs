@@ -97,7 +97,7 @@ async function buildTypeScript() {
   const sources = filesUnder('src', /\.ts$/).filter((path) => !path.endsWith('.test.ts'))
   if (sources.length === 0) fail('Cannot build dist/: no TypeScript under src/')
   const inputs = [...sources, 'tsconfig.json', 'tsconfig.build.json', 'node_modules/typescript/package.json']
-  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'package-lock.json'])
+  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json'])
   if (isFresh('dist', stamp, 'dist')) return
   const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
@@ -122,11 +122,26 @@ async function bundleCommand(file) {
     logLevel: 'warning',
     minifyWhitespace: true,
     minifySyntax: true,
+    plugins: [globalProcess()],
     // commander is CommonJS and asks for node: modules by require.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
     },
   })
+}
+
+/**
+ * `node:process` as the global that it is. Loading the module reads all of its exports, `stdin` among them, and Node makes a pipe
+ * nonblocking as soon as it is looked at: for the command that inherits it too, which then fails with EAGAIN.
+ */
+function globalProcess() {
+  return {
+    name: 'global-process',
+    setup(on) {
+      on.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }))
+      on.onLoad({ filter: /./, namespace: 'global' }, () => ({ contents: 'module.exports = globalThis.process' }))
+    },
+  }
 }
 
 /** Removes what an earlier build made from sources that no longer exist, so that a package never carries it. */

@@ -22,11 +22,9 @@ export function forgetFacts(caller: Caller): void {
   known.delete(caller)
 }
 
-/** The own group was emptied: it is not done again. */
-export function noteVacated(caller: Caller, facts: CgroupFacts): void {
-  if (!facts.unified) return
-  const { vacate: _, ...unified } = facts.unified
-  known.set(caller, Promise.resolve({ ...facts, unified }))
+/** The own group was emptied, which is not to be done again. */
+export function noteFacts(caller: Caller, facts: CgroupFacts): void {
+  known.set(caller, Promise.resolve(facts))
 }
 
 /** The same facts for groups that are made in a given one, in its hierarchies alone. @throws SyscallError */

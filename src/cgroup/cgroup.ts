@@ -4,6 +4,7 @@ import { checkGroupName } from '../features/cgroups/group-name.ts'
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
 import { joinSteps } from '../features/cgroups/group-steps.ts'
 import { type CgroupPlan, planCgroups, type PlanCgroupsOptions } from '../features/cgroups/plan-cgroups.ts'
+import { requireApplied } from '../features/cgroups/require-applied.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import {
   STATISTICS_KINDS,
@@ -23,7 +24,7 @@ import type { ExecOptions, PipedExecOptions } from '../process/exec.ts'
 import type { PipedProcess, Process } from '../process/process.ts'
 import { directoriesBelow } from './below.ts'
 import { forkInto } from './birth.ts'
-import { factsBelow, factsOf, forgetFacts, noteVacated } from './caller-facts.ts'
+import { factsBelow, factsOf, forgetFacts, noteFacts } from './caller-facts.ts'
 import { destroyGroup, type DestroyOptions } from './destroy.ts'
 import { assertExisting, findExisting, parentsOf, placesNamed, placesOf } from './find-group.ts'
 import { freezeGroup, thawGroup } from './freeze.ts'
@@ -31,8 +32,9 @@ import { getFile, setFile } from './group-files.ts'
 import { GroupProgram } from './group-program.ts'
 import { GroupWatch } from './group-watch.ts'
 import { killGroup, signalGroup } from './kill.ts'
-import { assertApplied, cleanUpProgram, makeGroup } from './make-group.ts'
+import { cleanUpProgram, makeGroup } from './make-group.ts'
 import { type MembersOptions, readProcesses, readThreads } from './members.ts'
+import { emptyOwnGroup } from './own-group.ts'
 import { readStatistics, TABLE_KINDS } from './read-statistics.ts'
 import { updateGroup, type UpdateOptions } from './update-group.ts'
 
@@ -75,6 +77,7 @@ export class Cgroup implements AsyncDisposable {
   /** One directory on v2, one per hierarchy on v1 */
   readonly places: readonly GroupPlace[]
   readonly #known: Known
+  #isRemoved = false
 
   private constructor(caller: Caller, places: readonly GroupPlace[], known: Partial<Known> & Pick<Known, 'names'>) {
     this.caller = caller
@@ -98,12 +101,12 @@ export class Cgroup implements AsyncDisposable {
     const facts = options.parent ? await factsBelow(caller, own, options.parent.places) : own
     const { account = [], all = false } = options
     const plan = planCgroups(resources, facts, { name: names, kill: true, account, all })
-    if (!options.bestEffort) assertApplied(plan)
+    if (!options.bestEffort) requireApplied(plan)
     assertPlaced(plan, facts)
+    if (plan.vacate) noteFacts(caller, await emptyOwnGroup(caller, own))
     const cleanUpKey = options.detached ? undefined : registerCleanUp(caller, plan)
     try {
       const notApplied = await makeGroup(caller, plan, options.bestEffort)
-      if (plan.vacate) noteVacated(caller, own)
       const places = plan.groups.filter(({ shared }) => !shared)
       const shared = plan.groups.filter((group) => group.shared).map(({ directory }) => directory)
       return new Cgroup(caller, places.map(placeOf), {
@@ -155,7 +158,7 @@ export class Cgroup implements AsyncDisposable {
 
   /**
    * What some groups use, in one pass: all are asked before the first answers. A group that is gone has no statistics.
-   * @param kinds default: all but `memory-stat` and `pressure`, which cost the kernel most
+   * @param kinds default: `cpu`, `memory`, `pids` and `io`, as each kind costs every group some reads
    */
   static statistics(
     caller: Caller,
@@ -303,8 +306,11 @@ export class Cgroup implements AsyncDisposable {
    * @throws StateError naming the processes that live in it, unless they are to be killed; SyscallError, TimeoutError (default: 5 s)
    */
   async destroy(options: DestroyOptions = {}): Promise<void> {
+    // Another one may have its name by now.
+    if (this.#isRemoved) return
     const { shared, cleanUpKey } = this.#known
     await destroyGroup(this.caller, { places: this.places, shared }, options)
+    this.#isRemoved = true
     if (cleanUpKey !== undefined) forgetCleanUp(this.caller, cleanUpKey)
   }
 

@@ -7,6 +7,7 @@ import { Changes } from './changes.ts'
 import { GroupProgram } from './group-program.ts'
 import { Patience } from './patience.ts'
 import { readFiles } from './read-files.ts'
+import { readStatistics } from './read-statistics.ts'
 
 /** What stops the processes of a group: cgroup.freeze of v2 (5.2), or the freezer controller of v1. */
 interface Freezer {
@@ -36,6 +37,12 @@ export async function freezeGroup(caller: Caller, places: readonly GroupPlace[],
     fact: 'freezer',
     remedy: 'use cgroup v2 of Linux 5.2 or later, or make the group in the freezer hierarchy too',
   })
+}
+
+/** Whether a group stands still already, so that who stops it for a moment does not set it going. @throws SyscallError */
+export async function isPaused(caller: Caller, places: readonly GroupPlace[]): Promise<boolean> {
+  const [{ freezer } = {}] = await readStatistics(caller, [{ places }], ['freezer'])
+  return freezer === 'frozen'
 }
 
 /** Lets them run again, whichever of the two had stopped them. @throws SyscallError */

@@ -36,6 +36,11 @@ export class GroupProgram {
     this.#about.set(step, about)
   }
 
+  /** What a step is about, if somebody has said it. */
+  aboutOf(step: number): About | undefined {
+    return this.#about.get(step)
+  }
+
   /** One write(2) of the whole value. @param missing errors of the open that are no failure: the write is then left out */
   write(path: string, value: string, missing: readonly string[] = []): Ref<number> {
     return this.about(path, value, (p) => {
@@ -83,7 +88,7 @@ export class GroupProgram {
   errorOf(result: ProgramResult): Error {
     const { failure } = result
     if (failure && failure.errno !== FILTERED) {
-      const about = this.#about.get(failure.step)
+      const about = this.aboutOf(failure.step)
       return new SyscallError(about ? { ...failure, ...inWords(failure, about) } : failure)
     }
     try {

@@ -4,7 +4,7 @@ import type { CallOptions } from '../linux/call-options.ts'
 import { signalNumber } from '../linux/signal.ts'
 import type { Signal } from '../linux/tables/signals.ts'
 import type { Caller } from '../process/caller.ts'
-import { freezeGroup, freezersOf, thawGroup } from './freeze.ts'
+import { freezeGroup, freezersOf, isPaused, thawGroup } from './freeze.ts'
 import { GroupProgram } from './group-program.ts'
 import { readProcesses } from './members.ts'
 import { Patience } from './patience.ts'
@@ -12,6 +12,8 @@ import { portions } from './read-files.ts'
 
 /** How long a sweep waits for the group to stand still, in milliseconds: one that does not is swept all the same, and again */
 const FREEZE_MS = 250
+
+const SIGKILL = signalNumber('SIGKILL')
 
 /** Processes of one message: each is a descriptor of the caller's for its duration */
 const AT_ONCE = 100
@@ -57,15 +59,17 @@ export async function signalGroup(
   places: readonly GroupPlace[],
   signal: Signal | number,
 ): Promise<number> {
-  signalNumber(signal)
-  const isFrozen = await tryFreeze(caller, places)
+  const number = signalNumber(signal)
+  const wasFrozen = await isPaused(caller, places)
+  const isFrozen = wasFrozen || (await tryFreeze(caller, places))
   try {
     const pids = await readProcesses(caller, places, { recursive: true })
     let count = 0
     for (const some of portions(pids, AT_ONCE)) count += await signalProcesses(caller, places, some, signal)
     return count
   } finally {
-    if (isFrozen) await thawGroup(caller, places)
+    // One that somebody has paused stays so, but the freezer of v1 would hold what is to end.
+    if (isFrozen && (!wasFrozen || number === SIGKILL)) await thawGroup(caller, places)
   }
 }
 

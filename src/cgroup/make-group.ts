@@ -1,7 +1,8 @@
-import { CarrelError, UnsupportedError } from '../base/errors.ts'
+import { CarrelError, type SyscallFailure, type UnsupportedError } from '../base/errors.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
-import { groupSteps, openGroup, removeSteps, vacateSteps } from '../features/cgroups/group-steps.ts'
+import { groupSteps, openGroup, removeSteps } from '../features/cgroups/group-steps.ts'
 import type { CgroupPlan } from '../features/cgroups/plan-cgroups.ts'
+import { unsupported } from '../features/cgroups/require-applied.ts'
 import { deviceRefusal, deviceSteps } from '../features/devices/device-steps.ts'
 import type { Caller } from '../process/caller.ts'
 import { type Program, program } from '../program/builder.ts'
@@ -10,26 +11,61 @@ import { removeStep } from './destroy.ts'
 import { GroupProgram } from './group-program.ts'
 
 /**
- * Carries out the making of a group, in one message: makes all of it, or nothing. Gives what the kernel refused, which only device rules
- * can be, and only where that is no failure.
- * @throws SyscallError with file, value and reason, UnsupportedError for device rules that the kernel refuses; what fails in the undoing
- *   is attached to it
+ * Carries out the making of a group, in one message: makes all of it, or nothing. Gives what the kernel refused, which only limits whose
+ * file is not there and device rules can be, and only where that is no failure. The own group was emptied before (`emptyOwnGroup`).
+ * @throws SyscallError with file, value and reason, UnsupportedError for what the kernel does not have; what fails in the undoing is
+ *   attached to it
  */
 export async function makeGroup(caller: Caller, plan: CgroupPlan, bestEffort = false): Promise<readonly NotApplied[]> {
   const making = new GroupProgram()
   const made = makeSteps(making, plan)
   const result = await making.attempt(caller)
+  const refusal =
+    result.failure && (deviceRefusalOf(plan, result.failure) ?? fileRefusalOf(making, plan, result.failure))
   try {
-    const refusal = result.failure && deviceRefusal(result.failure)
-    if (refusal) throw refusal
+    if (refusal) throw refusal.error
     making.check(result)
     return []
   } catch (error) {
     await undo(caller, made, result, error)
-    if (!bestEffort || !plan.devices || !(error instanceof UnsupportedError)) throw error
-    await makeGroup(caller, { ...plan, devices: null })
-    return [{ controller: 'devices', limit: 'devices', reason: error.message, remedy: error.remedy }]
+    if (!bestEffort || !refusal) throw error
+    return [refusal.not, ...(await makeGroup(caller, refusal.rest, true))]
   }
+}
+
+/** A limit that this kernel does not have, which only shows when it is written, and the plan without it. */
+interface Refusal {
+  readonly error: UnsupportedError
+  readonly not: NotApplied
+  readonly rest: CgroupPlan
+}
+
+function deviceRefusalOf(plan: CgroupPlan, failure: SyscallFailure): Refusal | undefined {
+  const error = deviceRefusal(failure)
+  if (!error) return undefined
+  const not = { controller: 'devices', limit: 'devices', reason: error.message, remedy: error.remedy }
+  return { error, not, rest: { ...plan, devices: null } }
+}
+
+/** Which files groups have is not known beforehand where there is no group but the root to look at. */
+function fileRefusalOf(
+  making: GroupProgram,
+  plan: CgroupPlan,
+  { call, errno, step }: SyscallFailure,
+): Refusal | undefined {
+  const path = call === 'openat' && errno === 'ENOENT' ? making.aboutOf(step)?.path : undefined
+  const group = plan.groups.find(({ files }) => files.some((write) => write.path === path))
+  const [limit] = group?.files.find((write) => write.path === path)?.asks ?? []
+  if (path === undefined || !group || limit === undefined) return undefined
+  const file = path.slice(group.directory.length + 1)
+  const not: NotApplied = {
+    controller: group.controllers.find((name) => file.startsWith(`${name}.`)) ?? group.controllers[0] ?? 'cgroup',
+    limit,
+    reason: `groups here have no ${file}`,
+    remedy: 'leave it out, or use a kernel that has it',
+  }
+  const groups = plan.groups.map((each) => ({ ...each, files: each.files.filter((write) => write.path !== path) }))
+  return { error: unsupported(not), not, rest: { ...plan, groups } }
 }
 
 /** A directory, and the step that makes it. */
@@ -39,10 +75,8 @@ interface Made {
 }
 
 function makeSteps(making: GroupProgram, plan: CgroupPlan): Made[] {
-  vacateSteps(making.p, plan)
-  const first = making.p.steps.length
   groupSteps(making.p, plan)
-  const made = nameSteps(making, plan, first)
+  const made = nameSteps(making, plan)
   const unified = plan.groups.findLast(({ version, shared }) => version === 2 && !shared)
   if (plan.devices && unified) {
     const group = openGroup(making.p, unified.directory)
@@ -53,13 +87,12 @@ function makeSteps(making: GroupProgram, plan: CgroupPlan): Made[] {
 }
 
 /** The steps of `groupSteps` are those of its writes and directories, in this order. */
-function nameSteps(making: GroupProgram, plan: CgroupPlan, first: number): Made[] {
+function nameSteps(making: GroupProgram, plan: CgroupPlan): Made[] {
   const writes = [...plan.enable, ...plan.groups.flatMap(({ files }) => files)].values()
   const groups = plan.groups.values()
   const made: Made[] = []
   let write = writes.next().value
-  for (const [offset, { name }] of making.p.steps.slice(first).entries()) {
-    const step = first + offset
+  for (const [step, { name }] of [...making.p.steps].entries()) {
     if (name === 'mkdirat') {
       const directory = groups.next().value?.directory ?? ''
       made.push({ directory, step })
@@ -94,13 +127,4 @@ export function cleanUpProgram(plan: CgroupPlan): Program {
   p.because('cgroups', 'The group goes with its owner')
   removeSteps(p, plan)
   return p
-}
-
-/** @throws UnsupportedError naming the first limit that this host cannot enforce */
-export function assertApplied({ notApplied: [first] }: Pick<CgroupPlan, 'notApplied'>): void {
-  if (!first) return
-  throw new UnsupportedError(`Cannot enforce ${first.limit}, because ${first.reason}`, {
-    fact: `cgroups.${first.controller}`,
-    remedy: first.remedy,
-  })
 }

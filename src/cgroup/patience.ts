@@ -31,7 +31,7 @@ export class Patience {
   left(): CallOptions {
     const timeoutMs = Math.max(1, Math.ceil(this.#end - performance.now()))
     const { signal } = this.#options
-    return { ...(timeoutMs === Infinity ? {} : { timeoutMs }), ...(signal ? { signal } : {}) }
+    return { timeoutMs, ...(signal ? { signal } : {}) }
   }
 
   /** @throws TimeoutError when there was enough time, the signal's reason */

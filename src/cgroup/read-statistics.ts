@@ -1,7 +1,6 @@
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
 import { parseStatistics } from '../features/cgroups/parse-statistics.ts'
 import {
-  STATISTICS_KINDS,
   type StatisticsFile,
   statisticsFiles,
   type StatisticsFormat,
@@ -30,10 +29,8 @@ interface Wanted {
   readonly room: number
 }
 
-/** What a table of many groups shows; the other two kinds cost the kernel most. */
-export const TABLE_KINDS: readonly StatisticsKind[] = STATISTICS_KINDS.filter(
-  (kind) => kind !== 'memory-stat' && kind !== 'pressure',
-)
+/** What a table of many groups shows: each file costs the kernel as much as a small program's call, and there are many. */
+export const TABLE_KINDS: readonly StatisticsKind[] = ['cpu', 'memory', 'pids', 'io']
 
 /** Errors by which a kernel says that it does not keep this number. */
 const NOT_KEPT = ['ENOENT', 'ENODEV', 'EOPNOTSUPP', 'EINVAL', 'EIO'] as const

@@ -3,17 +3,22 @@ import { openGroup, writeStep } from '../features/cgroups/group-steps.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 import type { CgroupWrite } from '../features/cgroups/plan-cgroups.ts'
 import { planUpdate, type UpdatePlan, updateReads } from '../features/cgroups/plan-update.ts'
+import { requireApplied } from '../features/cgroups/require-applied.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import type { DeviceRule } from '../features/devices/device-rule.ts'
-import { deviceRefusal, deviceSteps, queryDeviceSteps } from '../features/devices/device-steps.ts'
+import {
+  DEVICE_FILTER_NAME,
+  deviceRefusal,
+  deviceSteps,
+  filterNameSteps,
+  queryDeviceSteps,
+} from '../features/devices/device-steps.ts'
 import type { CgroupFacts } from '../host/facts.ts'
 import type { Caller } from '../process/caller.ts'
-import { freezeGroup, thawGroup } from './freeze.ts'
+import { freezeGroup, isPaused, thawGroup } from './freeze.ts'
 import { GroupProgram } from './group-program.ts'
-import { assertApplied } from './make-group.ts'
 import { PATIENCE_MS } from './patience.ts'
 import { readFiles } from './read-files.ts'
-import { readStatistics } from './read-statistics.ts'
 
 export interface UpdateOptions {
   /** Leaves out what the live group cannot be given; it is in the result then */
@@ -35,7 +40,7 @@ export async function updateGroup(
   const texts = paths.length > 0 ? await readFiles(caller, paths) : new Map<string, string | null>()
   const known = [...texts].filter((entry): entry is [string, string] => entry[1] !== null)
   const plan = planUpdate(resources, places, facts, new Map(known))
-  if (!bestEffort) assertApplied(plan)
+  if (!bestEffort) requireApplied(plan)
   if (plan.opens) await whileFrozen(caller, places, () => carryOut(caller, plan.writes))
   else await carryOut(caller, plan.writes)
   await replaceDevices(caller, places, plan)
@@ -45,8 +50,7 @@ export async function updateGroup(
 /** Between two lines of devices.allow and devices.deny more may be allowed than before and after. */
 async function whileFrozen(caller: Caller, places: readonly GroupPlace[], act: () => Promise<void>): Promise<void> {
   // One that somebody has paused stays so.
-  const [{ freezer } = {}] = await readStatistics(caller, [{ places }], ['freezer'])
-  if (freezer === 'frozen') return act()
+  if (await isPaused(caller, places)) return act()
   await freezeGroup(caller, places, { timeoutMs: PATIENCE_MS })
   try {
     await act()
@@ -65,12 +69,7 @@ async function carryOut(caller: Caller, writes: readonly CgroupWrite[]): Promise
 async function replaceDevices(caller: Caller, places: readonly GroupPlace[], { devices }: UpdatePlan): Promise<void> {
   const unified = places.find(({ version }) => version === 2)
   if (!devices || !unified) return
-  const asking = new GroupProgram()
-  const group = openGroup(asking.p, unified.directory)
-  const attached = queryDeviceSteps(asking.p, group)
-  asking.p.close(group)
-  const { prog_ids: ids } = (await asking.run(caller)).get(attached)
-  const [id] = ids.slice(-1)
+  const id = await findFilter(caller, unified.directory)
   try {
     await attach(caller, unified.directory, devices, id === undefined ? undefined : { id, atOnce: true })
   } catch (error) {
@@ -78,6 +77,24 @@ async function replaceDevices(caller: Caller, places: readonly GroupPlace[], { d
     if (id === undefined || !isUnknownFlag(error)) throw error
     await attach(caller, unified.directory, devices, { id, atOnce: false })
   }
+}
+
+/** The filter of an earlier plan: those of systemd and of others stay, and are asked too. */
+async function findFilter(caller: Caller, directory: string): Promise<number | undefined> {
+  const asking = new GroupProgram()
+  const group = openGroup(asking.p, directory)
+  const attached = queryDeviceSteps(asking.p, group)
+  asking.p.close(group)
+  const { prog_ids: ids } = (await asking.run(caller)).get(attached)
+  if (ids.length === 0) return undefined
+  const naming = new GroupProgram()
+  const named = ids.map((id) => [id, filterNameSteps(naming.p, id)] as const)
+  const result = await naming.run(caller)
+  const ours = named.findLast(([, ref]) => {
+    const info: { readonly name: string } | number = result.get(ref)
+    return typeof info !== 'number' && info.name === DEVICE_FILTER_NAME
+  })
+  return ours?.[0]
 }
 
 const isUnknownFlag = (error: unknown): boolean =>

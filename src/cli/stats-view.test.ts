@@ -118,6 +118,21 @@ test('statsScreen() fills every terminal exactly, and no line is wider', () => {
   }
 })
 
+test('statsScreen() keeps what matters most where it is narrow, and shortens long names', () => {
+  const rows = [
+    { ...statsRow(sample(1000, 0), sample(1200, 20_000)), name: 'builder-of-a-very-long-name' },
+    row('paused-1', { status: 'paused' }),
+  ]
+  const titles = (columns: number): string =>
+    stripVTControlCharacters(statsScreen(rows, screenOf({ columns, lines: 10 }))[3] ?? '').trimEnd()
+  assert.match(titles(80), /^SANDBOX +STATUS +CPU % +CPU +MEMORY +PIDS$/)
+  assert.match(titles(56), /^SANDBOX +STATUS +CPU % +MEMORY +PIDS$/)
+  assert.match(titles(40), /^SANDBOX +CPU % +MEMORY +PIDS$/)
+  const narrow = statsScreen(rows, screenOf({ columns: 40, lines: 10 }))
+  assert.match(stripVTControlCharacters(narrow[4] ?? ''), /^builder-of-… +10\.0 +512M \/ 1\.0G +3\/5$/)
+  assert.ok(narrow[5]?.includes('\u001b[33mpaused-1'), 'in the colour of its status')
+})
+
 test('statsScreen() says what is sorted by, what there is no room for, and that it stands still', () => {
   const rows = Array.from({ length: 12 }, (_, i) => row(`carrel-${i}`, { cpuPercent: i }))
   const text = (more: Partial<Screen> = {}): string =>

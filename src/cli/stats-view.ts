@@ -51,36 +51,46 @@ export function statsBlock(rows: readonly StatsRow[], drawing: Drawing): string 
   return `${tableLines(columnsOf(rows, drawing), rows, { ...width, head }).join('\n')}\n`
 }
 
-function columnsOf(rows: readonly StatsRow[], { paint, history }: Drawing): readonly Column<StatsRow>[] {
+function columnsOf(
+  rows: readonly StatsRow[],
+  { paint, history, columns = Infinity }: Drawing,
+): readonly Column<StatsRow>[] {
   const any = (key: keyof StatsRow): boolean => rows.some((row) => row[key] !== undefined)
   const column = (title: string, cell: Column<StatsRow>['cell'], more: Partial<Column<StatsRow>> = {}) => ({
     ...{ title, cell },
     ...more,
   })
   const right = { align: 'right' } as const
-  const rate = (value: number | undefined): string => (value === undefined ? NONE : showBytes(value))
   const count = (value: number | undefined): string => (value === undefined ? NONE : String(value))
+  const rate = (value: number | undefined): string =>
+    value === undefined ? NONE : quiet(value, showBytes(value), paint)
   return [
-    column('SANDBOX', (row) => printable(row.name ?? row.id), { most: 40 }),
-    column('STATUS', (row) => paint(STATUS_STYLES[row.status], row.status), { drop: 6 }),
+    column('SANDBOX', (row) => nameCell(row, paint), { most: Math.min(40, Math.max(12, Math.floor(columns / 5))) }),
+    column('STATUS', (row) => paint(STATUS_STYLES[row.status], row.status), { drop: 2 }),
     column('CPU %', (row) => cpuCell(row, paint), right),
-    ...(history ? [column('CPU', (row) => historyCell(history.get(row.id) ?? [], paint), { drop: 7 })] : []),
+    ...(history ? [column('CPU', (row) => historyCell(history.get(row.id) ?? [], paint), { drop: 4 })] : []),
     column('MEMORY', (row) => memoryCell(row), right),
-    column('', (row) => memoryBar(row, paint), { drop: 5 }),
-    column('PIDS', (row) => pidsCell(row, paint), right),
-    column('READ/S', (row) => rate(row.readRate), { ...right, drop: 3 }),
-    column('WRITE/S', (row) => rate(row.writeRate), { ...right, drop: 3 }),
-    column('OOM', (row) => (row.oomKills ? paint('red', count(row.oomKills)) : count(row.oomKills)), {
-      ...right,
-      drop: 2,
-    }),
-    column('THR %', (row) => throttledCell(row, paint), { ...right, drop: 4 }),
+    column('', (row) => memoryBar(row, paint), { drop: 3 }),
+    column('PIDS', (row) => pidsCell(row, paint), { ...right, drop: 1 }),
+    column('READ/S', (row) => rate(row.readRate), { ...right, drop: 6 }),
+    column('WRITE/S', (row) => rate(row.writeRate), { ...right, drop: 6 }),
+    column('OOM', (row) => paint(row.oomKills ? 'red' : 'dim', count(row.oomKills)), { ...right, drop: 5 }),
+    column('THR %', (row) => throttledCell(row, paint), { ...right, drop: 7 }),
     ...(any('pressure') ? [column('PRESSURE', (row) => pressureCell(row), { ...right, drop: 8 })] : []),
   ]
 }
 
+/** Where there is no room for the status, the colour of the name tells that something is not as usual. */
+function nameCell({ name, id, status }: StatsRow, paint: Paint): string {
+  const text = printable(name ?? id)
+  return status === 'running' ? text : paint(STATUS_STYLES[status], text)
+}
+
+/** Nothing is not worth a look. */
+const quiet = (value: number, text: string, paint: Paint): string => (value > 0 ? text : paint('dim', text))
+
 const cpuCell = ({ cpuPercent }: StatsRow, paint: Paint): string =>
-  cpuPercent === undefined ? NONE : paint(load(cpuPercent / 100), showPercent(cpuPercent))
+  cpuPercent === undefined ? NONE : paint(cpuPercent < 0.05 ? 'dim' : load(cpuPercent / 100), showPercent(cpuPercent))
 
 /** A cell is full at one CPU, or at the most that was seen. */
 const historyCell = (values: readonly number[], paint: Paint): string =>

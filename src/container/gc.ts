@@ -7,6 +7,7 @@ import type { GroupPlace } from '../features/cgroups/group-place.ts'
 import type { GroupOwner } from '../features/cgroups/owner.ts'
 import type { CgroupFacts } from '../host/facts.ts'
 import type { Caller } from '../process/caller.ts'
+import { assertGroups } from './gc-groups.ts'
 import { emptyLeaves } from './gc-leaves.ts'
 import { isAbandoned } from './gc-half-records.ts'
 import { findRecordDirectory } from './record-directory.ts'
@@ -64,6 +65,7 @@ export async function collectGarbage(
   const failed: { leftover: Leftover; error: Error }[] = []
   for (const leftover of found) {
     try {
+      assertGroups([...leftover.places.map((place) => place.directory), ...leftover.shared])
       if (!dryRun) await removeLeftover(caller, leftover)
       removed.push(leftover)
     } catch (error) {

@@ -4,6 +4,7 @@ import { readStatistics } from '../cgroup/read-statistics.ts'
 import { updateGroup } from '../cgroup/update-group.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import type { CgroupFacts } from '../host/facts.ts'
+import type { SandboxRecord } from '../plan/sandbox-record.ts'
 import type { Caller } from '../process/caller.ts'
 import type { LiveSandbox } from './live-sandbox.ts'
 
@@ -31,19 +32,22 @@ export async function updateSandbox(
 ): Promise<void> {
   assertControllable(sandbox)
   const { places } = sandbox.record
-  const swap = await swapThatFollows(caller, sandbox, resources)
-  await updateGroup(caller, places, facts, { resources: { ...resources, ...swap } })
+  await updateGroup(caller, places, facts, { resources: await withSwap(caller, sandbox.record, resources) })
 }
 
-/** What `memory.swap` bounds is memory and swap together: it has to go with the limit for swap to stay none. */
-async function swapThatFollows(
+/**
+ * A change of memory, with swap staying none where it is: what `memory.swap` bounds is memory and swap together, so it goes with the limit.
+ * @throws SyscallError
+ */
+export async function withSwap(
   caller: Caller,
-  { record }: LiveSandbox,
-  { memory }: Resources,
-): Promise<Pick<Resources, 'memory'>> {
-  if (memory?.limit === undefined || memory.swap !== undefined) return {}
-  const [now] = await readStatistics(caller, [record], ['memory'])
-  return now?.memory?.swapLimitBytes === 0 ? { memory: { ...memory, swap: memory.limit } } : {}
+  group: Pick<SandboxRecord, 'places'>,
+  resources: Resources,
+): Promise<Resources> {
+  const { memory } = resources
+  if (memory?.limit === undefined || memory.swap !== undefined) return resources
+  const [now] = await readStatistics(caller, [group], ['memory', 'swap'])
+  return now?.memory?.swapLimitBytes === 0 ? { ...resources, memory: { ...memory, swap: memory.limit } } : resources
 }
 
 /** @throws StateError for one that has ended or is not made yet, UnsupportedError for one without groups */

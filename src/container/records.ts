@@ -96,7 +96,10 @@ function textOf(file: string): string | undefined {
     throw new Error(code === 'ELOOP' ? 'it is a link' : `it cannot be opened: ${code}`, { cause: error })
   }
   try {
-    if (!fstatSync(descriptor).isFile()) throw new Error('it is no file')
+    const found = fstatSync(descriptor)
+    if (!found.isFile()) throw new Error('it is no file')
+    const uid = process.geteuid?.() ?? 0
+    if (found.uid !== uid) throw new Error(`it belongs to user ${found.uid}, not to ${uid}`)
     const bytes = new Uint8Array(RECORD_BYTES + 1)
     // At once: between two reads the writer could come, and the parts would not belong together.
     const length = readSync(descriptor, bytes)

@@ -144,7 +144,11 @@ function toFacts(
   reach: Reach,
 ): ControllerFacts {
   const refused = 'refused' in reach
-  const read = (file: string): string | undefined => source.text(`${best.directory}/${file}`)?.trim() || undefined
+  // Where the controller has to be enabled first, the groups above tell what there will be.
+  const read = (file: string): string | undefined => {
+    const texts = best.chain.toReversed().map((directory) => source.text(`${directory}/${file}`)?.trim())
+    return texts.find((text) => text !== undefined) || undefined
+  }
   const cpus = name === 'cpuset' ? read('cpuset.cpus.effective') : undefined
   const mems = name === 'cpuset' ? read('cpuset.mems.effective') : undefined
   const facts: ControllerFacts = {

@@ -46,7 +46,9 @@ function countsSwap(source: HostSource, memory: ControllerFacts | undefined): bo
   if (!memory) return false
   const file = memory.version === 1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max'
   if (source.entry(`${memory.parent}/${file}`)) return true
-  if (memory.version === 1 || isInnerGroup(source, memory.parent)) return false
-  // v2's root group has no memory.swap.max, its children do when the kernel has swap and `swapaccount=0` was not given.
+  const isEnabled = !memory.enable?.some((directory) => directory !== memory.parent)
+  if (memory.version === 1 || (isEnabled && isInnerGroup(source, memory.parent))) return false
+  // v2's root group has no memory.swap.max, nor has one whose groups above do not give it memory yet; its children do when the kernel has
+  // swap and `swapaccount=0` was not given.
   return source.entry('/proc/swaps') !== undefined && !/\bswapaccount=0\b/.test(source.text('/proc/cmdline') ?? '')
 }

@@ -243,3 +243,26 @@ test('X19: readHostFacts() says whether device rules can be made: v1 lists, or B
   assert.match(reasonOf(cgroupsOf(hosts.v2Container).deviceRules), /from outside user namespaces only/)
   assert.match(reasonOf(cgroupsOf(hosts.v2Delegated).deviceRules), /CAP_BPF and CAP_NET_ADMIN/)
 })
+
+test('X01: what groups will have of a controller that is enabled first is told by the groups above', () => {
+  const slice = '/sys/fs/cgroup/user.slice'
+  const without = change(hosts.v2SystemdRoot, {
+    [`${slice}/user-0.slice/cpuset.cpus.effective`]: null,
+    [`${slice}/cpuset.cpus.effective`]: '0-5\n',
+    [`${slice}/cgroup.subtree_control`]: 'pids\n',
+    [`${slice}/user-0.slice/cgroup.controllers`]: 'pids\n',
+    [`${slice}/user-0.slice/cgroup.subtree_control`]: 'pids\n',
+    [`${slice}/user-0.slice/memory.swap.max`]: null,
+    '/proc/swaps': 'Filename\n',
+    '/proc/cmdline': 'quiet\n',
+  })
+  const { controllers, swap } = cgroupsOf(without)
+  assert.equal(controllers.memory?.parent, `${slice}/user-0.slice`)
+  assert.deepEqual(
+    controllers.memory.enable,
+    [slice, `${slice}/user-0.slice`].slice(-controllers.memory.enable!.length),
+  )
+  assert.equal(controllers.cpuset?.cpus, '0-5')
+  assert.equal(swap, true)
+  assert.equal(cgroupsOf(change(without, { '/proc/cmdline': 'swapaccount=0\n' })).swap, false)
+})

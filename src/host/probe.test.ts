@@ -222,3 +222,16 @@ test('readHostFacts() names what exists of the paths to mask and to protect, rel
     { path: 'sysrq-trigger', directory: false },
   ])
 })
+
+test('readHostFacts() does not read a file of /etc that is too long to be copied, which costs more than all else (ld.so.cache)', () => {
+  const read = new Set<string>()
+  const entriesWith = (size: number) => {
+    const source = recordedSource(change(hosts.v1Root, { '/etc/services': 'x'.repeat(size) }))
+    read.clear()
+    const { etcEntries } = readHostFacts({ ...source, text: (path) => (read.add(path), source.text(path)) })
+    return etcEntries.find(({ name }) => name === 'services')
+  }
+  assert.deepEqual(entriesWith(16_385), { name: 'services', kind: 'file' })
+  assert(!read.has('/etc/services'))
+  assert.equal(entriesWith(16_384)?.content?.length, 16_384)
+})

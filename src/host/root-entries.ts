@@ -48,15 +48,12 @@ function toRootEntry(name: string, { kind, target }: SourceEntry): RootEntry[] {
 }
 
 /** Larger files are attached, not copied. */
-const COPIED_CHARACTERS = 16 * 1024
-/** UTF-8 takes three bytes at most for what is one character of a string here. */
-const MOST_BYTES_EACH = 3
+const COPIED_BYTES = 16 * 1024
 
-/** Adds what a small text file holds; U+FFFD stands for bytes that are no UTF-8 (ld.so.cache). */
+/** Adds what a small text file holds; U+FFFD stands for bytes that are no UTF-8 (a small ld.so.cache). */
 function withContent(entry: RootEntry, { size }: SourceEntry, source: HostSource): RootEntry {
-  const mayFit = entry.kind === 'file' && size <= COPIED_CHARACTERS * MOST_BYTES_EACH
-  const content = mayFit ? source.text(`/etc/${entry.name}`) : undefined
-  if (content === undefined || content.length > COPIED_CHARACTERS || content.includes('\uFFFD')) return entry
+  const content = entry.kind === 'file' && size <= COPIED_BYTES ? source.text(`/etc/${entry.name}`) : undefined
+  if (content === undefined || content.length > COPIED_BYTES || content.includes('\uFFFD')) return entry
   return { ...entry, content }
 }
 

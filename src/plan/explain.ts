@@ -1,4 +1,6 @@
+import { deviceProgram, printDeviceProgram } from '../features/devices/device-program.ts'
 import { explained } from '../program/listing.ts'
+import type { DeviceRule } from '../features/devices/device-rule.ts'
 import type { Program } from '../program/builder.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
 
@@ -14,12 +16,20 @@ export function explainPlan(plan: SandboxPlan, command: Program): string {
     section('PID 1, for each command', plan.fork.program),
     section('the command’s process', command),
     ...(plan.leave ? [section('root agent, when everything has ended', plan.leave)] : []),
+    ...(plan.cgroups.devices ? [deviceListing(plan.cgroups.devices)] : []),
     ...(plan.notApplied.length ? [notApplied(plan)] : []),
   ].join('\n\n')
 }
 
 const section = (title: string, program: Program): string =>
   `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
+
+/** What the kernel runs at every open and every node that is made, which its group is asked about. */
+function deviceListing(rules: readonly DeviceRule[]): string {
+  const made = deviceProgram(rules)
+  const title = `BPF program of its group: which devices may be used (${made.instructions.length} instructions)`
+  return `== ${title}\n${printDeviceProgram(made)}`
+}
 
 function notApplied(plan: SandboxPlan): string {
   const lines = plan.notApplied.map(({ limit, reason, remedy }) => `  ${limit}: ${reason}; ${remedy}`)

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { InvalidInputError } from '../base/errors.ts'
 import { parseRecord, RECORD_BYTES, recordLine, type SandboxRecord } from './sandbox-record.ts'
 
+const GROUP = 'carrel-carrel-12-abc.12-345-1ulajuk'
+
 const RECORD: SandboxRecord = {
   version: 1,
   id: 'carrel-12-abc',
@@ -10,8 +12,8 @@ const RECORD: SandboxRecord = {
   owner: { pid: 12, start: 345, pidns: 4_026_531_836 },
   created: '2026-11-22T10:11:12.345Z',
   places: [
-    { directory: '/sys/fs/cgroup/memory/carrel-1', version: 1, controllers: ['memory'] },
-    { directory: '/sys/fs/cgroup/unified/carrel-1', version: 2, controllers: [] },
+    { directory: `/sys/fs/cgroup/memory/shop/${GROUP}`, version: 1, controllers: ['memory'] },
+    { directory: `/sys/fs/cgroup/unified/${GROUP}`, version: 2, controllers: [] },
   ],
   shared: ['/sys/fs/cgroup/memory/shop'],
   resources: { memory: { limit: 1024 }, pids: { limit: 5 } },
@@ -70,7 +72,19 @@ test('parseRecord() names the key whose value it refuses', () => {
     ['places[0].directory', { places: [{ directory: '/sys/\u0000', version: 1, controllers: [] }] }],
     ['places[0].version', { places: [{ directory: '/a', version: 3, controllers: [] }] }],
     ['places[0].controllers', { places: [{ directory: '/a', version: 1, controllers: ['toString'] }] }],
+    // A record that names a group of somebody else's would have it frozen, killed and removed.
+    ['places[0].directory', { places: [{ directory: '/sys/fs/cgroup/memory', version: 1, controllers: [] }] }],
+    ['places[0].directory', { places: [{ directory: `/a/${GROUP}/b`, version: 1, controllers: [] }] }],
+    [
+      'places[0].directory',
+      { places: [{ directory: `/a/${GROUP.replace('345', '346')}`, version: 1, controllers: [] }] },
+    ],
+    ['places[1].directory', { places: [RECORD.places[0], { directory: `/a/x${GROUP}`, version: 1, controllers: [] }] }],
+    ['places[0].directory', { id: 'other' }],
+    ['places[0].directory', { owner: { ...RECORD.owner, pid: 13 } }],
     ['shared[0]', { shared: ['/a/..'] }],
+    ['shared[0]', { shared: ['/sys/fs/cgroup/memory/other'] }],
+    ['shared[0]', { shared: ['/sys/fs/cgroup/memory/sho'] }],
     ['resources', { resources: [] }],
     ['init', { init: [1] }],
     ['net', { net: 'all' }],

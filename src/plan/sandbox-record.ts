@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../base/errors.ts'
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
-import type { GroupOwner } from '../features/cgroups/owner.ts'
+import { formatGroupName, type GroupOwner } from '../features/cgroups/owner.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import type { Net } from '../features/namespaces/namespaces.ts'
 import type { Controller } from '../host/facts.ts'
@@ -89,14 +89,18 @@ function recordOf(line: string): SandboxRecord {
   const { id, name, owner, created, places, shared, resources, init, net, user, rootfs } = from
   if (!isRecordId(id)) throw refuse('id', 'is no id of a sandbox')
   if (net !== 'none' && net !== 'host') throw refuse('net', 'is neither "none" nor "host"')
+  const madeBy = ownerOf(objectOf(owner, 'owner'))
+  const groups = listOf(places, 'places', MOST_PLACES).map((place, i) => placeOf(place, i, formatGroupName(id, madeBy)))
   return {
     version: 1,
     id,
     ...(name === undefined ? {} : { name: textOf(name, 'name', 256) }),
-    owner: ownerOf(objectOf(owner, 'owner')),
+    owner: madeBy,
     created: timeOf(created),
-    places: listOf(places, 'places', MOST_PLACES).map(placeOf),
-    ...(shared === undefined ? {} : { shared: listOf(shared, 'shared', MOST_PLACES).map(sharedOf) }),
+    places: groups,
+    ...(shared === undefined
+      ? {}
+      : { shared: listOf(shared, 'shared', MOST_PLACES).map((each, i) => sharedOf(each, i, groups)) }),
     // Shown as it is and never carried out, so that being an object of bounded length is all that is asked of it.
     resources: objectOf(resources, 'resources') as Resources,
     ...(init === undefined ? {} : { init: listOf(init, 'init', MOST_WORDS).map((word) => wordOf(word)) }),
@@ -126,21 +130,29 @@ function userOf({ uid, gid }: Readonly<Record<string, unknown>>): SandboxRecord[
   return { uid: numberOf(uid, 'user.uid', 0, 2 ** 32 - 1), gid: numberOf(gid, 'user.gid', 0, 2 ** 32 - 1) }
 }
 
-function placeOf(value: unknown, index: number): GroupPlace {
+/** What is killed, frozen and removed by a record is a group that bears the names of its sandbox and its owner, and no other. */
+function placeOf(value: unknown, index: number, group: string): GroupPlace {
   const field = `places[${index}]`
   const { directory, version, controllers } = objectOf(value, field)
   if (version !== 1 && version !== 2) throw refuse(`${field}.version`, 'is neither 1 nor 2')
   const names = listOf(controllers, `${field}.controllers`, Object.keys(CONTROLLERS).length)
   if (!names.every((name) => typeof name === 'string' && Object.hasOwn(CONTROLLERS, name)))
     throw refuse(`${field}.controllers`, 'names one that does not exist')
+  const path = pathOf(directory, `${field}.directory`)
+  if (!path.endsWith(`/${group}`)) throw refuse(`${field}.directory`, 'is no group of this sandbox and owner')
   return {
-    directory: pathOf(directory, `${field}.directory`),
+    directory: path,
     version,
     controllers: names as readonly Controller[],
   }
 }
 
-const sharedOf = (value: unknown, index: number): string => pathOf(value, `shared[${index}]`)
+function sharedOf(value: unknown, index: number, places: readonly GroupPlace[]): string {
+  const field = `shared[${index}]`
+  const path = pathOf(value, field)
+  if (places.some(({ directory }) => directory.startsWith(`${path}/`))) return path
+  throw refuse(field, 'has no group of this sandbox below it')
+}
 
 function timeOf(value: unknown): string {
   const text = textOf(value, 'created', 30)

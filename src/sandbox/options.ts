@@ -13,13 +13,13 @@ export interface BindOption {
 
 /** What a sandbox may use. */
 export interface ResourceOptions {
-  /** Memory of everything in it together, bytes or `'256M'`; default 1G */
+  /** Memory of everything in it together, bytes, `'256M'` or `'max'` for no limit, also of swap; default 1G */
   readonly memory?: number | string
-  /** Processes and threads at once; default 512 */
-  readonly pids?: number
-  /** CPUs' worth of time, `0.5` is half of one; default: not limited */
+  /** Processes and threads at once, `'max'` for no limit; default 512 */
+  readonly pids?: number | 'max'
+  /** CPUs' worth of time, `0.5` is half of one, `'max'` lifts the limit; default: not limited */
   readonly cpus?: number | string
-  /** Memory and swap together, bytes or `'1G'`; default: as much as `memory`, so no swap */
+  /** Memory and swap together, bytes, `'1G'` or `'max'`; default: as much as `memory`, so no swap */
   readonly memorySwap?: number | string
   /** Share of a contended CPU, 1 to 10000, where 100 is what others have */
   readonly cpuWeight?: number

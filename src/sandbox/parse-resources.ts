@@ -3,6 +3,7 @@ import { checkResources, LEAST_MEMORY, MOST_PIDS } from '../features/cgroups/che
 import { quotaOf } from '../features/cgroups/cpu-weight.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import { parseBytes, parseCpus } from '../features/limits/parse-size.ts'
+import { describeValue } from '../linux/show-value.ts'
 import type { ResourceOptions } from './options.ts'
 
 const DEFAULTS = { memory: '1G', pids: 512 } as const
@@ -55,9 +56,9 @@ export function parseResources(options: ResourceOptions): ParsedResources {
 
 /** What changes of a live sandbox: only what is named. @throws InvalidInputError naming the option */
 export function parseUpdate(options: ResourceOptions): Resources {
-  const raw = rawResources(options)
+  const raw = rawResources(options, { live: true })
   const { pids, cpu } = askedFor(options)
-  const memory = options.memory === undefined && options.memorySwap === undefined ? {} : memoryOf(options, raw)
+  const memory = changedMemory(options, raw)
   const resources: Resources = {
     ...raw,
     ...(raw.memory || Object.keys(memory).length ? { memory: { ...raw.memory, ...memory } } : {}),
@@ -69,13 +70,13 @@ export function parseUpdate(options: ResourceOptions): Resources {
       field: 'resources',
     })
   }
-  checkResources(resources)
+  checkResources(resources, { live: true })
   return resources
 }
 
-function rawResources(options: ResourceOptions): Resources {
+function rawResources(options: ResourceOptions, how: { readonly live?: boolean } = {}): Resources {
   const { resources = {} } = options
-  checkResources(resources)
+  checkResources(resources, how)
   const twice = TWICE.find(
     ([option, section, key]) =>
       options[option] !== undefined && (resources[section] as Record<string, unknown> | undefined)?.[key] !== undefined,
@@ -90,7 +91,7 @@ function rawResources(options: ResourceOptions): Resources {
 /** The options that stand for themselves. */
 function askedFor({ pids, cpus, cpuWeight, cpuset }: ResourceOptions): Pick<Resources, 'pids' | 'cpu'> {
   const cpu = {
-    ...(cpus === undefined ? {} : quotaOf(parseCpus(cpus, 'cpus'))),
+    ...(cpus === undefined ? {} : isUnlimited(cpus) ? { quota: -1 } : quotaOf(parseCpus(cpus, 'cpus'))),
     ...(cpuWeight === undefined ? {} : { weight: cpuWeight }),
     ...(cpuset === undefined ? {} : { cpus: cpuset }),
   }
@@ -105,15 +106,24 @@ function memoryOf({ memory, memorySwap }: ResourceOptions, raw: Resources): NonN
   const limit = raw.memory?.limit ?? parseMemory(memory ?? DEFAULTS.memory)
   if (raw.memory?.swap !== undefined) return { limit }
   if (memorySwap === undefined) return { limit, swap: limit }
-  const swap = parseBytes(memorySwap, 'memorySwap')
-  if (limit > 0 && swap < limit) {
-    const message = `memorySwap is ${JSON.stringify(memorySwap)}: memory and swap together, so at least the ${limit} bytes of memory, are wanted`
-    throw new InvalidInputError(message, { field: 'memorySwap' })
-  }
-  return { limit, swap }
+  return { limit, swap: parseSwap(memorySwap, limit) }
 }
 
+/** What is not named stays: only the group knows the other half. */
+function changedMemory({ memory, memorySwap }: ResourceOptions, raw: Resources): NonNullable<Resources['memory']> {
+  const limit = memory === undefined ? raw.memory?.limit : parseMemory(memory)
+  return {
+    ...(limit === undefined ? {} : { limit }),
+    ...(memorySwap === undefined ? {} : { swap: parseSwap(memorySwap, limit) }),
+  }
+}
+
+/** How no limit is written: -1 by runtimes, `max` by the kernel. */
+const isUnlimited = (value: unknown): boolean =>
+  value === -1 || value === '-1' || value === 'max' || value === 'unlimited'
+
 function parseMemory(memory: number | string): number {
+  if (isUnlimited(memory)) return -1
   const limit = parseBytes(memory, 'memory')
   if (limit >= LEAST_MEMORY) return limit
   throw new InvalidInputError(
@@ -122,10 +132,24 @@ function parseMemory(memory: number | string): number {
   )
 }
 
-function parsePids(pids: number): number {
-  if (Number.isSafeInteger(pids) && pids >= 1 && pids <= MOST_PIDS) return pids
+function parseSwap(memorySwap: number | string, limit = 0): number {
+  if (isUnlimited(memorySwap)) return -1
+  const swap = parseBytes(memorySwap, 'memorySwap')
+  if (limit === -1) {
+    const message = `memorySwap is ${JSON.stringify(memorySwap)}: it counts memory too, which is not limited, so only max is possible`
+    throw new InvalidInputError(message, { field: 'memorySwap' })
+  }
+  if (swap >= Math.max(limit, LEAST_MEMORY)) return swap
+  const least = limit > 0 ? `the ${limit} bytes of memory` : `a page, ${LEAST_MEMORY} bytes`
+  const message = `memorySwap is ${JSON.stringify(memorySwap)}: memory and swap together, so at least ${least}, are wanted`
+  throw new InvalidInputError(message, { field: 'memorySwap' })
+}
+
+function parsePids(pids: number | string): number {
+  if (isUnlimited(pids)) return -1
+  if (typeof pids === 'number' && Number.isSafeInteger(pids) && pids >= 1 && pids <= MOST_PIDS) return pids
   throw new InvalidInputError(
-    `pids must be a whole number from 1 to ${MOST_PIDS}, not ${String(pids)}: leave it out for no limit`,
+    `pids must be a whole number from 1 to ${MOST_PIDS}, not ${describeValue(pids)}: write max for no limit`,
     { field: 'pids' },
   )
 }

@@ -4,6 +4,7 @@ import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 import type { StatisticsKind } from '../features/cgroups/statistics-files.ts'
 import type { Statistics } from '../features/cgroups/statistics.ts'
 import { parseDuration } from '../features/limits/parse-size.ts'
+import { withSwap } from '../container/live-sandbox-control.ts'
 import type { Container } from '../container/container.ts'
 import { startContainer } from '../container/start.ts'
 import type { CommandSettings } from '../plan/command-program.ts'
@@ -148,7 +149,7 @@ export class Sandbox implements AsyncDisposable {
 
   /**
    * What its groups count and allow at this moment; what this host does not count is left out.
-   * @param kinds default: all but `memory-stat` and `pressure`, which cost the kernel most
+   * @param kinds default: `cpu`, `memory`, `pids` and `io`
    * @throws UnsupportedError on a host where it has no group, StateError when it is closed
    */
   async stats(kinds?: readonly StatisticsKind[]): Promise<Statistics> {
@@ -161,8 +162,10 @@ export class Sandbox implements AsyncDisposable {
    * @throws InvalidInputError, UnsupportedError naming the limit; SyscallError with file, value and reason
    */
   async update(options: ResourceOptions): Promise<readonly NotApplied[]> {
-    const resources = parseUpdate(options)
-    return (await this.#container.group()).update(resources, { bestEffort: this.#options.bestEffort ?? false })
+    const wanted = parseUpdate(options)
+    const group = await this.#container.group()
+    const resources = await withSwap(group.caller, group, wanted)
+    return group.update(resources, { bestEffort: this.#options.bestEffort ?? false })
   }
 
   /** Stops all of its processes where they are; commands are not started meanwhile. @throws UnsupportedError without a group */

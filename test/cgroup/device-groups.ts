@@ -4,18 +4,17 @@ import type { DeviceRule } from '../../src/features/devices/device-rule.ts'
 import type { OpenFlag } from '../../src/linux/index.ts'
 import type { Agent } from '../../src/process/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { hierarchyOf } from '../support/hierarchies.ts'
 import { cgroupName } from '../support/machine-check.ts'
 
 /** A group of a test in one hierarchy; it is removed when its processes are gone. */
 export class TestGroup implements AsyncDisposable {
   readonly directory: string
 
-  /** @param hierarchy as below /sys/fs/cgroup, `devices`; or a group to be its parent */
+  /** @param hierarchy as `hierarchyOf` knows it, `devices`; or a group to be its parent */
   constructor(name: string, hierarchy: string | TestGroup) {
-    this.directory = join(
-      typeof hierarchy === 'string' ? `/sys/fs/cgroup/${hierarchy}` : hierarchy.directory,
-      cgroupName(name),
-    )
+    const parent = typeof hierarchy === 'string' ? hierarchyOf(hierarchy) : hierarchy.directory
+    this.directory = join(parent ?? '', cgroupName(name))
     mkdirSync(this.directory)
   }
 

@@ -35,6 +35,8 @@ import { deedsOf, FEW_RULES, OTHER_RULES, outcome, TestGroup } from './device-gr
 checkMachine()
 
 const ROOT = requires({ root: true })
+const V1 = requires({ root: true, hierarchies: ['devices'] })
+const V2 = requires({ root: true, hierarchies: ['v2'] })
 
 /** Runs steps that want the directory of a group. */
 async function inGroup<T>(
@@ -83,8 +85,8 @@ async function nodesOf(agent: Agent): Promise<readonly string[]> {
   return made
 }
 
-test('X19: a filter of cgroup v2 lets a process use the devices of its rules, and no other', ROOT, async () => {
-  await using group = new TestGroup('filter', 'unified')
+test('X19: a filter of cgroup v2 lets a process use the devices of its rules, and no other', V2, async () => {
+  await using group = new TestGroup('filter', 'v2')
   await using agent = await Agent.start()
   const child = await agent.fork()
   group.write('cgroup.procs', String(child.pid))
@@ -98,9 +100,9 @@ test('X19: a filter of cgroup v2 lets a process use the devices of its rules, an
 
 test(
   'X19: an update replaces the filter, at once or with both in force for a moment, and one is left',
-  ROOT,
+  V2,
   async () => {
-    await using group = new TestGroup('replace', 'unified')
+    await using group = new TestGroup('replace', 'v2')
     await using agent = await Agent.start()
     const child = await agent.fork()
     group.write('cgroup.procs', String(child.pid))
@@ -120,8 +122,8 @@ test(
   },
 )
 
-test('X19: while a filter is replaced nothing is allowed that old and new rules both deny', ROOT, async () => {
-  await using group = new TestGroup('moment', 'unified')
+test('X19: while a filter is replaced nothing is allowed that old and new rules both deny', V2, async () => {
+  await using group = new TestGroup('moment', 'v2')
   await using agent = await Agent.start()
   const updater = await agent.fork()
   const child = await agent.fork()
@@ -151,12 +153,12 @@ test('X19: while a filter is replaced nothing is allowed that old and new rules 
 
 test(
   'X19: a group below is bound by the filters of both, and the kernel frees them with their groups',
-  ROOT,
+  V2,
   async () => {
     await using agent = await Agent.start()
     const ids: number[] = []
     {
-      await using group = new TestGroup('above', 'unified')
+      await using group = new TestGroup('above', 'v2')
       await using below = new TestGroup('below', group)
       const child = await agent.fork()
       below.write('cgroup.procs', String(child.pid))
@@ -177,8 +179,8 @@ test(
   },
 )
 
-test('X19: the kernel knows a filter by its name, and its verifier prints it as we do', ROOT, async () => {
-  await using group = new TestGroup('name', 'unified')
+test('X19: the kernel knows a filter by its name, and its verifier prints it as we do', V2, async () => {
+  await using group = new TestGroup('name', 'v2')
   await using agent = await Agent.start()
   await filter(agent, group, DEFAULT_DEVICE_RULES)
   const [prog_id] = await attached(agent, group)
@@ -253,7 +255,7 @@ function writeAll(group: TestGroup, writes: readonly DeviceWrite[]): void {
 
 const listOf = (group: TestGroup) => readDeviceList(readFileSync(group.file('devices.list'), 'utf8'))
 
-test('L57: the lists of cgroup v1 let a process use the devices of its rules, and no other', ROOT, async () => {
+test('L57: the lists of cgroup v1 let a process use the devices of its rules, and no other', V1, async () => {
   await using group = new TestGroup('lists', 'devices')
   await using agent = await Agent.start()
   const child = await agent.fork()
@@ -272,24 +274,31 @@ test('L57: the lists of cgroup v1 let a process use the devices of its rules, an
   assert.deepEqual(await deedsOf(child), ALL)
 })
 
-test('L57: the default rules let a process make any node, and use the harmless ones', ROOT, async () => {
-  await using lists = new TestGroup('default', 'devices')
-  await using filtered = new TestGroup('default', 'unified')
+async function assertDefaultRules(agent: Agent, group: TestGroup): Promise<void> {
+  const child = await agent.fork()
+  group.write('cgroup.procs', String(child.pid))
+  assert.deepEqual(await deedsOf(child), { ...ALL, 'read kmsg': 'EPERM' })
+  assert.deepEqual(await nodesOf(child), ['ok', 'ok'])
+  const ptmx = await child.sys.openat('AT_FDCWD', '/dev/ptmx', ['O_RDWR', 'O_NOCTTY'])
+  await child.sys.close(ptmx)
+  await child.close()
+}
+
+test('L57: the default rules let a process make any node, and use the harmless ones, by v1’s lists', V1, async () => {
+  await using group = new TestGroup('default', 'devices')
   await using agent = await Agent.start()
-  writeAll(lists, deviceLinesV1(DEFAULT_DEVICE_RULES))
-  await filter(agent, filtered, DEFAULT_DEVICE_RULES)
-  for (const group of [lists, filtered]) {
-    const child = await agent.fork()
-    group.write('cgroup.procs', String(child.pid))
-    assert.deepEqual(await deedsOf(child), { ...ALL, 'read kmsg': 'EPERM' })
-    assert.deepEqual(await nodesOf(child), ['ok', 'ok'])
-    const ptmx = await child.sys.openat('AT_FDCWD', '/dev/ptmx', ['O_RDWR', 'O_NOCTTY'])
-    await child.sys.close(ptmx)
-    await child.close()
-  }
+  writeAll(group, deviceLinesV1(DEFAULT_DEVICE_RULES))
+  await assertDefaultRules(agent, group)
 })
 
-test('L57: the list that the kernel keeps is the one that was meant', ROOT, async () => {
+test('L57: the default rules let a process make any node, and use the harmless ones, by a filter', V2, async () => {
+  await using group = new TestGroup('default', 'v2')
+  await using agent = await Agent.start()
+  await filter(agent, group, DEFAULT_DEVICE_RULES)
+  await assertDefaultRules(agent, group)
+})
+
+test('L57: the list that the kernel keeps is the one that was meant', V1, async () => {
   await using group = new TestGroup('kept', 'devices')
   writeAll(group, deviceLinesV1(DEFAULT_DEVICE_RULES))
   const lines = readFileSync(group.file('devices.list'), 'utf8').trim().split('\n')

@@ -89,7 +89,9 @@ test('X02: a fork that a limit refuses leaves nothing behind', ROOT, async () =>
   const child = group.fork(first)
   await assert.rejects(child, { name: 'SyscallError', errno: 'EAGAIN' })
   assert.equal(first.children, 0)
-  await assert.rejects(group.exec('/no/such/program'), { errno: 'ENOENT' })
+  // On v1 a child is put into its group, which the limit does not refuse; on v2 it is born there.
+  const bornInside = group.places.some(({ version, controllers }) => version === 2 && controllers.includes('pids'))
+  await assert.rejects(group.exec('/no/such/program'), { errno: bornInside ? 'EAGAIN' : 'ENOENT' })
   assert.deepEqual(await group.processes(), [first.hostPid])
 })
 

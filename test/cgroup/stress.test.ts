@@ -8,7 +8,8 @@ import { requires } from '../support/requires.ts'
 
 checkMachine()
 
-const CYCLES = 1000
+// A machine in software is for the kernel's sake, not for the numbers'.
+const CYCLES = process.env['CARREL_VM'] === undefined ? 1000 : 100
 /** What the garbage collector may not have got to yet, in bytes. */
 const SLACK = 24 * 2 ** 20
 

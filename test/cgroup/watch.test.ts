@@ -139,16 +139,18 @@ async function left(group: Cgroup): Promise<void> {
 }
 
 test('X33: a watch of a group that is not there is an error, and so is one whose process ends', ROOT, async () => {
-  const group = await makeGroup(agent)
-  const gone = await Cgroup.open(agent, group.places)
+  await using group = await makeGroup(agent, { pids: { limit: 1 } })
   const child = await agent.fork()
   const watch = (await Cgroup.open(child, group.places)).watch()
   await watch.ready()
-  await group.destroy()
   await child.close()
-  await assert.rejects(gone.watch().next(), { name: 'SyscallError', errno: 'ENOENT' })
+  await using first = await group.fork()
+  await assert.rejects(group.fork(first), { errno: 'EAGAIN' })
   await assert.rejects(watch.next())
   assert.deepEqual(await watch.next(), { done: true, value: undefined })
+  const gone = await makeGroup(agent)
+  await gone.destroy()
+  await assert.rejects(gone.watch().next(), { name: 'SyscallError', errno: 'ENOENT' })
 })
 
 test(

@@ -19,6 +19,7 @@ import { readHostFacts } from '../../src/host/probe.ts'
 import { ownOwner } from '../../src/cgroup/owner.ts'
 import { recordLine, type SandboxRecord } from '../../src/plan/sandbox-record.ts'
 import { descendants, groupsOf } from '../sandbox/leaks.ts'
+import { eventually } from '../support/eventually.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { start } from './carrel.ts'
 import { LiveBoxes } from './live-boxes.ts'
@@ -121,8 +122,8 @@ test('X03: gc finds a group that lost its record by its name; it never touches o
   ]
   const all = [stray, foreign, other]
   for (const directory of all) mkdirSync(directory)
-  const file = join(boxes.directory, 'far.json')
-  writeFileSync(file, recordLine(recordOf('far', unknown, foreign)))
+  const file = join(boxes.directory, 'foreign.json')
+  writeFileSync(file, recordLine(recordOf('foreign', unknown, foreign)))
   const report = gc()
   assert.deepEqual(ids(report), ['stray'])
   assert.deepEqual(all.map(existsSync), [false, true, true])
@@ -130,7 +131,38 @@ test('X03: gc finds a group that lost its record by its name; it never touches o
   assert.ok(existsSync(file))
   rmdirSync(foreign)
   rmdirSync(other)
-  boxes.forget('far')
+  boxes.forget('foreign')
+})
+
+test('X03: gc touches no group that a record names and that its names do not', async () => {
+  const other = join(parent, `carrel-gc-test-${process.pid}`)
+  mkdirSync(other)
+  const bystander = spawn('sleep', ['1000'])
+  writeFileSync(join(other, 'cgroup.procs'), String(bystander.pid))
+  const file = join(boxes.directory, 'poison.json')
+  writeFileSync(file, recordLine(recordOf('poison', dead(), other)))
+  const { kept, removed } = gc()
+  assert.deepEqual(removed, [])
+  assert.match(
+    kept.find(({ path }) => path === file)?.reason ?? '',
+    /places\[0\]\.directory is no group of this sandbox/,
+  )
+  assert.ok(isAlive(bystander.pid ?? 0))
+  // Once it is ended, its group can be removed by whoever made it.
+  bystander.kill('SIGKILL')
+  boxes.forget('poison')
+  await eventually(
+    () => {
+      try {
+        rmdirSync(other)
+        return true
+      } catch {
+        return undefined
+      }
+    },
+    () => 'the group was not left',
+    5000,
+  )
 })
 
 test('gc removes an empty record only when nobody is there any more to write it', () => {
@@ -154,10 +186,15 @@ test('gc names what it cannot remove, goes on with the rest, and fails', () => {
   const right = join(parent, formatGroupName('right', second))
   mkdirSync(right)
   writeFileSync(join(boxes.directory, 'right.json'), recordLine(recordOf('right', second, right)))
+  const guarded = spawn('sleep', ['1000'])
+  writeFileSync(join(wrong, 'cgroup.procs'), `${guarded.pid}\n`)
+  assert.equal(boxes.carrel(['gc', '--dry-run']).status, 125)
   const { status, stdout, stderr } = boxes.carrel(['gc'])
+  assert.ok(isAlive(guarded.pid ?? 0), 'what no group holds is not ended')
+  guarded.kill('SIGKILL')
   assert.equal(status, 125)
   assert.match(stdout, /^removed sandbox right/m)
-  assert.match(stderr, /^carrel: sandbox wrong cannot be removed: /)
+  assert.match(stderr, /^carrel: sandbox wrong cannot be removed: .* is in no cgroup file system/)
   assert.ok(!existsSync(right) && existsSync(join(wrong, 'file')))
   boxes.forget('wrong')
 })

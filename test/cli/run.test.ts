@@ -130,6 +130,11 @@ test('R03: stdin, stdout and stderr pass straight through: a gibibyte from a pip
   assert.deepEqual([stdout, status], ['49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14  -\n', 0])
 })
 
+test('R03: a pipe on which nothing has come yet keeps the command waiting: carrel makes none nonblocking', () => {
+  const { stdout, status } = shell('(sleep 1; echo late) | $CARREL run -- cat')
+  assert.deepEqual([stdout, status], ['late\n', 0])
+})
+
 test('carrel run: stdin and stdout may be files, which are written in place', () => {
   const [input, output] = [join(folder, 'input'), join(folder, 'output')]
   writeFileSync(input, 'b\na\n')

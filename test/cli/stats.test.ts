@@ -165,7 +165,8 @@ test('carrel stats --watch in a terminal: rows, orders, hold, sizes; the screen 
     await tmux.shows(/ every 200 ms {2}/)
     tmux.resize(60, 12)
     await tmux.shows(/^carrel stats {2}2 running {2,}every 200 ms {2}\d\d:\d\d:\d\d$/)
-    const narrow = await tmux.shows(/^busy +\d+/)
+    // What moves least is left out first: input and output, kills, periods, the past.
+    const narrow = await tmux.shows(/^busy +running +\d+(\.\d)? +\S+ \/ 100M +[█▏▎▍▌▋▊▉░]+ +\d+\/\d+$/)
     assert.equal(narrow.split('\n').length, 12, narrow)
     assert.ok(
       narrow.split('\n').every((line) => line.length <= 60),

@@ -77,8 +77,8 @@ test('carrel update --resources: OCI resources from stdin, several sandboxes', a
 test('carrel update: what cannot be meant or enforced is refused by name, before anything is changed', async () => {
   const box = await boxes.start('exec sleep 1000', ['--pids', '50'])
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [[], /Nothing is to be changed/],
-    [['--pids', '-5'], /pids must be a whole number/],
+    [[], /Update names nothing to change/],
+    [['--pids', '-5'], /A whole number is wanted/],
     [['--memory', 'much', '--pids', '7'], /memory must be a whole number of bytes/],
     [['--cpu-weight', '0', '--pids', '7'], /weight/],
     [['--resources', '/missing'], /resources cannot be read from \/missing/],

@@ -68,7 +68,7 @@ function normalize(line: string): string {
   const bare = line.replace(/^\s*\d*\s+/, '').trim()
   return bare
     .replace(/\br\d+\b/g, 'rN')
-    .replace(/carrel-\d+-\w+/g, 'NAME')
+    .replace(/carrel-\w+\.\d+-\d+-\w+/g, 'NAME')
     .replace(/\b\d{10}\b/g, 'NUMBER')
 }
 

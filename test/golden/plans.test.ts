@@ -53,3 +53,15 @@ test('every kept plan is one of a case', () => {
 test('planSandbox() gives the same plan every time', () => {
   for (const each of CASES) assert.equal(planText(each), planText(each))
 })
+
+test('a plan with rules for devices on cgroup v2 shows the program that the kernel runs for each access', () => {
+  const devices = [{ allow: false }, { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' }] as const
+  const base = CASES.find(({ host }) => host === 'v2SystemdRoot') ?? assert.fail('no host with v2')
+  const text = planText({ ...base, options: { resources: { devices } } })
+  assert.match(
+    text,
+    /\n== BPF program of its group: which devices may be used \(\d+ instructions\)\n {3}0: \(61\) r2 = /,
+  )
+  assert.match(text, /\n; c 1:3 rw\n/)
+  assert.doesNotMatch(planText(base), /BPF program of its group/)
+})

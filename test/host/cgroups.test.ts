@@ -108,8 +108,9 @@ test('planCgroups() bounds CPU time to the quota', async (t) => {
   const plan = planHere(t, { cpu: { quota: 20_000, period: 100_000 } }, { account: ['cpu'] })
   if (!plan) return
   const { counted } = await runIn(plan, 'timeout 1 sh -c "while :; do :; done"')
-  const used = counted.cpu?.usageUs
-  assert(used !== undefined && used > 50_000 && used < 350_000, JSON.stringify(counted.cpu))
+  const { usageUs: used, periods = 12 } = counted.cpu ?? {}
+  // One period may have begun, and a slice of the clock is taken before the kernel looks.
+  assert(used !== undefined && used > 50_000 && used < 1.3 * 20_000 * (periods + 1), JSON.stringify(counted.cpu))
   assert((counted.cpu?.throttledPeriods ?? 1) > 0)
 })
 

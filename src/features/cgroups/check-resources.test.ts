@@ -46,6 +46,14 @@ const GOOD: readonly Resources[] = [
 const BAD: readonly (readonly [field: string, resources: unknown])[] = [
   ['resources', []],
   ['memroy', { memroy: {} }],
+  [
+    'blockIO.throttleReadIOPSDevice[0].rate',
+    { blockIO: { throttleReadIOPSDevice: [{ major: 8, minor: 0, rate: 2 ** 32 }] } },
+  ],
+  [
+    'blockIO.throttleWriteIOPSDevice[0].rate',
+    { blockIO: { throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 2 ** 32 }] } },
+  ],
   ['memory', { memory: 5 }],
   ['memory.limt', { memory: { limt: 1 } }],
   ['memory.limit', { memory: { limit: 4095 } }],

@@ -28,7 +28,8 @@ const DEVICE = { major: whole(0, 0xfff), minor: whole(0, 0xf_ffff) } as const
 
 const bytes = whole(0, MOST, 'unlimited')
 const weight = whole(10, 1000)
-const throttles = listOf(having(['major', 'minor', 'rate'], record({ ...DEVICE, rate: whole(0, MOST) })))
+const throttles = (most: number): Check =>
+  listOf(having(['major', 'minor', 'rate'], record({ ...DEVICE, rate: whole(0, most) })))
 
 /** One device's weights: at least one of both, config-linux.md#block-io. */
 const weightDevice: Check = (value, path) => {
@@ -72,10 +73,11 @@ const RESOURCES = record({
     weight,
     leafWeight: weight,
     weightDevice: listOf(weightDevice),
-    throttleReadBpsDevice: throttles,
-    throttleWriteBpsDevice: throttles,
-    throttleReadIOPSDevice: throttles,
-    throttleWriteIOPSDevice: throttles,
+    throttleReadBpsDevice: throttles(MOST),
+    throttleWriteBpsDevice: throttles(MOST),
+    // cgroup v1 keeps 32 bits of it (tg_set_conf in block/blk-throttle.c): 2^32 + 1 would be 1.
+    throttleReadIOPSDevice: throttles(UINT32),
+    throttleWriteIOPSDevice: throttles(UINT32),
   }),
   hugepageLimits: listOf(having(['pageSize', 'limit'], record({ pageSize: checkPageSize, limit: bytes }))),
   network: record({

@@ -172,7 +172,7 @@ test('parseStatistics() tells no limit from every spelling of it', () => {
     '/m/memory.memsw.limit_in_bytes': '9223372036854710272\n',
     '/p/pids.max': 'max\n',
   }
-  assert.deepEqual(statisticsOf(HYBRID, texts, ['memory', 'pids']), {
+  assert.deepEqual(statisticsOf(HYBRID, texts, ['memory', 'swap', 'pids']), {
     memory: { currentBytes: 0, limitBytes: null, swapLimitBytes: null },
     pids: { limit: null },
   })

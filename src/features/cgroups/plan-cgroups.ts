@@ -14,7 +14,9 @@ export interface CgroupWrite {
   readonly path: string
   readonly value: string
   readonly because: string
-  /** Whether the group serves without it, so that a failed write is not a failure */
+  /** Dotted paths of what it enforces, `memory.limit`; absent for what the kernel wants besides */
+  readonly asks?: readonly string[]
+  /** Whether the group serves without it where the kernel has no such file or, for a device, no such control */
   readonly optional?: boolean
   /** Written only when the directory was not there before: what somebody else set up stays */
   readonly fresh?: boolean
@@ -71,14 +73,11 @@ export interface PlanCgroupsOptions {
  * @throws InvalidInputError for resources or a name that cannot be meant; what this host cannot enforce is in `notApplied`
  */
 export function planCgroups(resources: Resources, facts: CgroupFacts, options: PlanCgroupsOptions): CgroupPlan {
-  checkResources(resources)
   const segments = checkGroupName(options.name)
-  const translated = translate(resources, facts)
-  const targets = findTargets(translated, facts, options)
+  const { translated, targets, enable } = findLayout(resources, facts, options)
   const groups = targets.flatMap((target) => levelsOf(target, segments, facts))
   const places = groups.filter(({ shared }) => !shared)
   const unified = places.find(({ version }) => version === 2)
-  const enable = planEnable(targets, facts)
   return {
     vacate: findVacate(enable, facts),
     enable,
@@ -91,6 +90,40 @@ export function planCgroups(resources: Resources, facts: CgroupFacts, options: P
   }
 }
 
+/** All of a plan that is the same for groups of every name. */
+interface Layout {
+  readonly translated: TranslatedResources
+  readonly targets: readonly Target[]
+  readonly enable: readonly CgroupWrite[]
+}
+
+/** Layouts kept for the facts of one process */
+const KEPT = 32
+const layouts = new WeakMap<CgroupFacts, Map<string, Layout>>()
+
+/** Most groups of a process are like those before them: checking and translating again would cost more than making them. */
+function findLayout(resources: Resources, facts: CgroupFacts, { account, kill, all }: PlanCgroupsOptions): Layout {
+  const key = JSON.stringify([resources, account, kill, all])
+  const known = layouts.get(facts) ?? new Map<string, Layout>()
+  layouts.set(facts, known)
+  const found = known.get(key)
+  if (found) return found
+  const made = makeLayout(resources, facts, { account, kill, all })
+  const [oldest] = known.keys()
+  if (known.size >= KEPT && oldest !== undefined) known.delete(oldest)
+  known.set(key, made)
+  return made
+}
+
+function makeLayout(resources: Resources, facts: CgroupFacts, options: Unnamed): Layout {
+  checkResources(resources)
+  const translated = translate(resources, facts)
+  const targets = findTargets(translated, facts, options)
+  return { translated, targets, enable: planEnable(targets, facts) }
+}
+
+type Unnamed = { readonly [K in Exclude<keyof PlanCgroupsOptions, 'name'>]: PlanCgroupsOptions[K] | undefined }
+
 /** A directory below which the group has a directory of its own. */
 interface Target {
   readonly parent: string
@@ -99,7 +132,7 @@ interface Target {
   readonly files: readonly FileValue[]
 }
 
-function findTargets(translated: TranslatedResources, facts: CgroupFacts, options: PlanCgroupsOptions): Target[] {
+function findTargets(translated: TranslatedResources, facts: CgroupFacts, options: Unnamed): Target[] {
   const targets = new Map<string, Target>()
   for (const controller of new Set([...translated.controllers.keys(), ...unlimited(facts, options)])) {
     const { parent, version } = facts.controllers[controller] ?? {}
@@ -123,7 +156,7 @@ function findTargets(translated: TranslatedResources, facts: CgroupFacts, option
 }
 
 /** Controllers that are there for more than limits; those that cannot be had are left out: nobody named them. */
-function unlimited(facts: CgroupFacts, { account = [], kill = false, all = false }: PlanCgroupsOptions): Controller[] {
+function unlimited(facts: CgroupFacts, { account = [], kill = false, all = false }: Unnamed): Controller[] {
   const { controllers, unified } = facts
   const tree = unified?.usable.ok === true
   const wanted = account.flatMap((name): Controller[] => {
@@ -198,6 +231,7 @@ function findVacate(enable: readonly CgroupWrite[], { unified }: CgroupFacts): V
 }
 
 /** The write of a value in one directory. */
-export function writeIn(directory: string, { file, value, because, optional }: FileValue): CgroupWrite {
-  return { path: `${directory}/${file}`, value, because, ...(optional ? { optional } : {}) }
+export function writeIn(directory: string, { asks, file, value, because, optional }: FileValue): CgroupWrite {
+  const write = { path: `${directory}/${file}`, value, because, ...(optional ? { optional } : {}) }
+  return asks.length > 0 ? { ...write, asks } : write
 }

@@ -177,3 +177,11 @@ test('updateReads() asks only for files that decide something', () => {
   assert.deepEqual(updateReads({ pids: { limit: 1 }, cpu: { shares: 2 }, memory: { reservation: 1 } }, V1), [])
   assert.deepEqual(updateReads({ memory: { limit: 4096 }, cpu: { quota: 1000 } }, []), [])
 })
+
+test('G06: a live v2 group is frozen and takes files of v2 though nobody knows where groups of the tree are made', () => {
+  const { unified: _, ...facts } = v2Facts()
+  assert.deepEqual(order({ freezer: 'frozen', unified: { 'cgroup.max.depth': '3' } }, V2, {}, facts), [
+    'cgroup.freeze = 1',
+    'cgroup.max.depth = 3',
+  ])
+})

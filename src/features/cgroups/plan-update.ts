@@ -120,7 +120,9 @@ function factsOf(places: readonly GroupPlace[], facts: CgroupFacts): CgroupFacts
   const usable: Answer = tree
     ? { ok: true }
     : { ok: false, reason: 'the group is not in the v2 tree', remedy: 'make it again where there is one' }
-  return { ...rest, controllers, ...(unified ? { unified: { ...unified, usable } } : {}) }
+  // A group that is there shows that there is a tree; whether it can be frozen the write tells.
+  const known = unified ?? (tree ? { parent: tree.directory, kill: true, freeze: true } : undefined)
+  return { ...rest, controllers, ...(known ? { unified: { ...known, usable } } : {}) }
 }
 
 /** What the host says about the controller, of which much is read only when somebody asks for it. */

@@ -11,9 +11,9 @@ export function requireApplied(
   unasked: readonly string[] = [],
 ): void {
   const refused = plan.notApplied.find(({ limit }) => !unasked.includes(limit))
-  if (!refused) return
-  throw new UnsupportedError(`Cannot enforce ${refused.limit}, because ${refused.reason}`, {
-    fact: `cgroups.${refused.controller}`,
-    remedy: refused.remedy,
-  })
+  if (refused) throw unsupported(refused)
 }
+
+/** What is not applied, as an error. */
+export const unsupported = ({ limit, controller, reason, remedy }: NotApplied): UnsupportedError =>
+  new UnsupportedError(`Cannot enforce ${limit}, because ${reason}`, { fact: `cgroups.${controller}`, remedy })

@@ -3,11 +3,11 @@ import type { GroupPlace } from './group-place.ts'
 
 /** Groups of files, so that a table need not read what it does not show. `memory-stat` is apart because the kernel has to sum it up. */
 export type StatisticsKind =
-  'cpu' | 'memory' | 'memory-stat' | 'pids' | 'io' | 'hugetlb' | 'rdma' | 'freezer' | 'pressure'
+  'cpu' | 'memory' | 'swap' | 'memory-stat' | 'pids' | 'io' | 'hugetlb' | 'rdma' | 'freezer' | 'pressure'
 
 /** Every kind, in the order of the files. */
 export const STATISTICS_KINDS: readonly StatisticsKind[] = [
-  ...(['cpu', 'memory', 'memory-stat', 'pids', 'io'] as const),
+  ...(['cpu', 'memory', 'swap', 'memory-stat', 'pids', 'io'] as const),
   ...(['hugetlb', 'rdma', 'freezer', 'pressure'] as const),
 ]
 
@@ -43,9 +43,9 @@ const ROWS = [
   [1, 'memory', 'memory.max_usage_in_bytes', 'memory', ONE_VALUE],
   [1, 'memory', 'memory.limit_in_bytes', 'memory', ONE_VALUE],
   [1, 'memory', 'memory.failcnt', 'memory', ONE_VALUE],
-  [1, 'memory', 'memory.memsw.usage_in_bytes', 'memory', ONE_VALUE],
-  [1, 'memory', 'memory.memsw.limit_in_bytes', 'memory', ONE_VALUE],
-  [1, 'memory', 'memory.memsw.failcnt', 'memory', ONE_VALUE],
+  [1, 'memory', 'memory.memsw.usage_in_bytes', 'swap', ONE_VALUE],
+  [1, 'memory', 'memory.memsw.limit_in_bytes', 'swap', ONE_VALUE],
+  [1, 'memory', 'memory.memsw.failcnt', 'swap', ONE_VALUE],
   // The oom_kill line came with 4.13.
   [1, 'memory', 'memory.oom_control', 'memory', FEW_LINES],
   [1, 'memory', 'memory.kmem.usage_in_bytes', 'memory-stat', ONE_VALUE],
@@ -70,8 +70,8 @@ const ROWS = [
   // memory.peak came with 5.19.
   [2, 'memory', 'memory.peak', 'memory', ONE_VALUE],
   [2, 'memory', 'memory.max', 'memory', ONE_VALUE],
-  [2, 'memory', 'memory.swap.current', 'memory', ONE_VALUE],
-  [2, 'memory', 'memory.swap.max', 'memory', ONE_VALUE],
+  [2, 'memory', 'memory.swap.current', 'swap', ONE_VALUE],
+  [2, 'memory', 'memory.swap.max', 'swap', ONE_VALUE],
   [2, 'memory', 'memory.events', 'memory', FEW_LINES],
   [2, 'memory', 'memory.stat', 'memory-stat', MEMORY_STAT],
   [2, 'pids', 'pids.current', 'pids', ONE_VALUE],

@@ -358,3 +358,7 @@ test('translate() names everything that a missing or unusable controller would h
     ],
   )
 })
+
+test('no device rules restrict nothing: a new group is not told so, which a restricted group above would refuse', () => {
+  check([[{ devices: [] }, [], []]])
+})

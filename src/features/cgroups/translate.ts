@@ -156,7 +156,8 @@ function translateDevices(
   live: LiveText | undefined,
 ): Part & { readonly rules: readonly DeviceRule[] | null; readonly opens: boolean } {
   const { devices: rules } = resources
-  if (!rules) return { files: [], not: [], rules: null, opens: false }
+  // No rules restrict nothing, as a new group does; to write so is an error where a group above is restricted.
+  if (!rules || (rules.length === 0 && !live)) return { files: [], not: [], rules: null, opens: false }
   const v1 = facts.controllers.devices?.usable.ok === true
   const why = facts.deviceRules.ok ? (v1 ? undefined : noDevices(facts)) : facts.deviceRules
   if (why) return { files: [], not: [notApplied('devices', 'devices', why, resources)], rules: null, opens: false }

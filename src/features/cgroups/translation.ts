@@ -9,7 +9,7 @@ export interface FileValue {
   readonly value: string
   /** Why this file gets this value */
   readonly because: string
-  /** Whether the group serves without it, so that a failed write is not a failure */
+  /** Whether the group serves without it where the kernel has no such file or, for a device, no such control */
   readonly optional?: boolean
 }
 

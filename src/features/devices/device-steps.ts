@@ -3,6 +3,7 @@ import type { Answer } from '../../host/facts.ts'
 import { encodeEbpf } from '../../linux/ebpf-instructions.ts'
 import { textIn } from '../../linux/memory-fields.ts'
 import { type Memory, memory } from '../../linux/memory.ts'
+import type { BpfProgInfoDecoded } from '../../linux/generated/signatures.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { BpfAttachFlag } from '../../linux/tables/bpf.ts'
 import type { Program } from '../../program/builder.ts'
@@ -101,6 +102,14 @@ export function queryDeviceSteps(p: Program, directory: GroupDirectory, effectiv
     query_flags: effective ? ['BPF_F_QUERY_EFFECTIVE'] : [],
     prog_cnt: effective ? MOST_ATTACHED * MOST_ATTACHED : MOST_ATTACHED,
   })
+}
+
+/** Asks for the name of an attached filter, which tells whose it is; one that has gone meanwhile has none. */
+export function filterNameSteps(p: Program, id: number): Ref<BpfProgInfoDecoded> {
+  const filter = p.tolerate('ENOENT').bpfProgGetFdById({ prog_id: id })
+  const info = p.bpfProgInfo(filter)
+  p.close(filter)
+  return info
 }
 
 /**

@@ -51,7 +51,7 @@ export async function swapHoldsRest(group: Cgroup): Promise<Measured> {
   let [most, running] = [0, true]
   void hog.ended.then(() => (running = false))
   while (running) {
-    most = Math.max(most, (await group.statistics(['memory'])).memory?.swapBytes ?? 0)
+    most = Math.max(most, (await group.statistics(['memory', 'swap'])).memory?.swapBytes ?? 0)
     await sleep(5)
   }
   assert.equal((await hog.ended).stdout, KILLED)

@@ -114,6 +114,8 @@ test('messageLength() refuses what is no message, and more than any answer here 
     [0, 0x41],
     [3, 2],
     [7, 0x7f],
+    [15, 0x7f],
+    [15, 0xff],
   ] as const) {
     const broken = Uint8Array.from(bytes)
     broken[at] = value

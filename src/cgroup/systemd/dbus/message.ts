@@ -42,7 +42,8 @@ const PROTOCOL = 1
 const LITTLE = 0x6c
 const BIG = 0x42
 
-const padded = (length: number): number => (length + 7) & ~7
+/** Lengths come from the other side and may fill 32 bits: operators for bits would make negative numbers of them. */
+const padded = (length: number): number => Math.ceil(length / 8) * 8
 
 /** A message as bytes. @throws BusError for a body that is not of its signature */
 export function encodeMessage(message: BusMessage): Uint8Array {
