@@ -11,8 +11,8 @@ import {
   type StatisticsFile,
   statisticsFiles,
   type StatisticsKind,
-} from '../features/cgroups/statistics-files.ts'
-import type { Statistics } from '../features/cgroups/statistics.ts'
+} from '../features/cgroups/readings/statistics-files.ts'
+import type { Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { CgroupFacts, Controller } from '../host/facts.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { Flags } from '../linux/flags.ts'

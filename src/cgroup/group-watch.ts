@@ -1,5 +1,5 @@
-import { type EventCounters, readEvents } from '../features/cgroups/event-sources.ts'
-import type { GroupEvent } from '../features/cgroups/group-event.ts'
+import { type EventCounters, readEvents } from '../features/cgroups/readings/event-sources.ts'
+import type { GroupEvent } from '../features/cgroups/readings/group-event.ts'
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
 import { decodeInotify } from '../linux/event-params.ts'
 import type { Caller } from '../process/caller.ts'

@@ -24,7 +24,7 @@ export {
 export { lifeOf, type OwnerLife, ownerSuffix, ownOwner } from './owner.ts'
 export { formatGroupName, type GroupName, type GroupOwner, parseGroupName } from '../features/cgroups/owner.ts'
 export type { NotApplied } from '../features/cgroups/find-refusal.ts'
-export type { GroupEvent, GroupEventKind } from '../features/cgroups/group-event.ts'
+export type { GroupEvent, GroupEventKind } from '../features/cgroups/readings/group-event.ts'
 export type { GroupPlace } from '../features/cgroups/group-place.ts'
 export type {
   BlockDevice,
@@ -39,7 +39,7 @@ export type {
   ThrottleDevice,
   WeightDevice,
 } from '../features/cgroups/resources.ts'
-export type { StatisticsKind } from '../features/cgroups/statistics-files.ts'
+export type { StatisticsKind } from '../features/cgroups/readings/statistics-files.ts'
 export type {
   CpuStatistics,
   DeviceIo,
@@ -51,7 +51,7 @@ export type {
   PressureLine,
   RdmaStatistics,
   Statistics,
-} from '../features/cgroups/statistics.ts'
+} from '../features/cgroups/readings/statistics.ts'
 export type { DeviceRule } from '../features/devices/device-rule.ts'
 export type { CgroupFacts, Controller } from '../host/facts.ts'
 export { readCgroupFacts } from '../host/process-source.ts'

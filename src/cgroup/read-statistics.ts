@@ -1,12 +1,12 @@
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
-import { parseStatistics } from '../features/cgroups/parse-statistics.ts'
+import { parseStatistics } from '../features/cgroups/readings/parse-statistics.ts'
 import {
   type StatisticsFile,
   statisticsFiles,
   type StatisticsFormat,
   type StatisticsKind,
-} from '../features/cgroups/statistics-files.ts'
-import type { Statistics } from '../features/cgroups/statistics.ts'
+} from '../features/cgroups/readings/statistics-files.ts'
+import type { Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { Ref } from '../linux/ref.ts'
 import type { Caller } from '../process/caller.ts'
 import type { ProgramResult } from '../program/result.ts'

@@ -4,7 +4,7 @@ import {
   eventSources,
   type OomNotification,
   readEvents,
-} from '../features/cgroups/event-sources.ts'
+} from '../features/cgroups/readings/event-sources.ts'
 import type { GroupPlace } from '../features/cgroups/group-place.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
 import type { Caller } from '../process/caller.ts'

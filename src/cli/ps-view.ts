@@ -1,5 +1,5 @@
 import type { LiveSandbox } from '../container/live-sandbox.ts'
-import type { Statistics } from '../features/cgroups/statistics.ts'
+import type { Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { Paint } from './paint.ts'
 import { printable, showAge, showBytes } from './show-units.ts'
 import { STATUS_STYLES } from './stats-view.ts'

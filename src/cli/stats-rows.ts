@@ -1,4 +1,4 @@
-import type { Pressure, Statistics } from '../features/cgroups/statistics.ts'
+import type { Pressure, Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { SandboxStatus } from '../container/live-sandbox.ts'
 
 /** A sandbox as it was at one moment. */

@@ -1,6 +1,6 @@
 import { readStatistics } from '../cgroup/read-statistics.ts'
-import { STATISTICS_KINDS, type StatisticsKind } from '../features/cgroups/statistics-files.ts'
-import type { Statistics } from '../features/cgroups/statistics.ts'
+import { STATISTICS_KINDS, type StatisticsKind } from '../features/cgroups/readings/statistics-files.ts'
+import type { Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { SandboxRecord } from '../plan/sandbox-record.ts'
 import type { Caller } from '../process/caller.ts'
 

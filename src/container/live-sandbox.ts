@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { lifeOf, type OwnerLife } from '../cgroup/owner.ts'
-import { parseStatistics } from '../features/cgroups/parse-statistics.ts'
-import { statisticsFiles } from '../features/cgroups/statistics-files.ts'
+import { parseStatistics } from '../features/cgroups/readings/parse-statistics.ts'
+import { statisticsFiles } from '../features/cgroups/readings/statistics-files.ts'
 import type { StoredRecord } from './records.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { checkResources, LEAST_MEMORY, MOST_PIDS } from '../features/cgroups/check-resources.ts'
-import { quotaOf } from '../features/cgroups/cpu-weight.ts'
+import { quotaOf } from '../features/cgroups/writes/cpu-weight.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import { parseBytes, parseCpus } from '../features/limits/parse-size.ts'
 import { describeValue } from '../linux/show-value.ts'

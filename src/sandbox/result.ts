@@ -1,5 +1,5 @@
 import { CarrelError } from '../base/errors.ts'
-import type { Statistics } from '../features/cgroups/statistics.ts'
+import type { Statistics } from '../features/cgroups/readings/statistics.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UnsupportedError } from '../../base/errors.ts'
 import type { Resources } from '../../features/cgroups/resources.ts'
-import { systemdProperties } from '../../features/cgroups/systemd-properties.ts'
+import { systemdProperties } from '../../features/cgroups/systemd/systemd-properties.ts'
 import { machineSource } from '../../host/source.ts'
 import { readBack } from './read-back.ts'
 

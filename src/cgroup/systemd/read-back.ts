@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnsupportedError } from '../../base/errors.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
-import { NO_LIMIT, type UnitProperty } from '../../features/cgroups/systemd-property.ts'
+import { NO_LIMIT, type UnitProperty } from '../../features/cgroups/systemd/systemd-property.ts'
 import type { HostSource } from '../../host/source.ts'
 
 /** Files of v2, and of v1, that systemd writes for a property: it tries all that are there. */

@@ -1,5 +1,5 @@
 import { StateError, UnsupportedError } from '../../base/errors.ts'
-import type { UnitProperty } from '../../features/cgroups/systemd-property.ts'
+import type { UnitProperty } from '../../features/cgroups/systemd/systemd-property.ts'
 import { machineSource } from '../../host/source.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { waitFor } from '../../process/connection/waiting.ts'

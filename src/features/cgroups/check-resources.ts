@@ -13,7 +13,7 @@ import {
   whole,
 } from './check-fields.ts'
 import type { BlockIoResources, CpuResources, MemoryResources, Resources } from './resources.ts'
-import { PLAIN_FILES } from './unified-writes.ts'
+import { PLAIN_FILES } from './writes/unified-writes.ts'
 
 const MOST = Number.MAX_SAFE_INTEGER
 const UINT32 = 0xffff_ffff

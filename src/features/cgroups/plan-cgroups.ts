@@ -1,13 +1,13 @@
 import type { CgroupFacts, Controller, VacateFacts } from '../../host/facts.ts'
 import type { DeviceRule } from '../devices/device-rule.ts'
 import { checkResources } from './check-resources.ts'
-import { filledV1 } from './cpuset-writes.ts'
+import { filledV1 } from './writes/cpuset-writes.ts'
 import type { NotApplied } from './find-refusal.ts'
 import { checkGroupName } from './group-name.ts'
 import type { GroupPlace } from './group-place.ts'
 import type { Resources } from './resources.ts'
-import { canFreeze, translate, type TranslatedResources } from './translate.ts'
-import type { FileValue } from './translation.ts'
+import { canFreeze, translate, type TranslatedResources } from './writes/translate.ts'
+import type { FileValue } from './writes/translation.ts'
 
 /** One write(2) into a file of the cgroup file system. */
 export interface CgroupWrite {

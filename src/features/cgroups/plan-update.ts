@@ -6,7 +6,7 @@ import type { NotApplied } from './find-refusal.ts'
 import type { GroupPlace } from './group-place.ts'
 import { type CgroupWrite, writeIn } from './plan-cgroups.ts'
 import type { Resources } from './resources.ts'
-import { type LiveText, translate } from './translate.ts'
+import { type LiveText, translate } from './writes/translate.ts'
 
 /** A change of a live group, as data. */
 export interface UpdatePlan {

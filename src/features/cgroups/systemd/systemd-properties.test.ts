@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { InvalidInputError } from '../../base/errors.ts'
-import type { Resources } from './resources.ts'
+import { InvalidInputError } from '../../../base/errors.ts'
+import type { Resources } from '../resources.ts'
 import { accounting, systemdProperties } from './systemd-properties.ts'
 import { NO_LIMIT, type SystemdTarget } from './systemd-property.ts'
 

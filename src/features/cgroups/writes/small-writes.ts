@@ -1,4 +1,4 @@
-import type { RdmaResources } from './resources.ts'
+import type { RdmaResources } from '../resources.ts'
 import { type FileValue, numberOrMax, onlyV1, type Translator } from './translation.ts'
 
 /** pids.max, the same on both versions. A group of no process at all cannot be begun: 0 means its first process alone, as with runc 1.4. */

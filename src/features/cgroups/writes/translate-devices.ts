@@ -1,6 +1,6 @@
-import { UnsupportedError } from '../../base/errors.ts'
-import { deviceLinesV1, deviceUpdateV1, readDeviceList } from '../devices/device-lines.ts'
-import type { DeviceRule } from '../devices/device-rule.ts'
+import { UnsupportedError } from '../../../base/errors.ts'
+import { deviceLinesV1, deviceUpdateV1, readDeviceList } from '../../devices/device-lines.ts'
+import type { DeviceRule } from '../../devices/device-rule.ts'
 import type { FileValue, Refused } from './translation.ts'
 
 /** Device rules as writes of cgroup v1. */

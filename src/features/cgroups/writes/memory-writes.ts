@@ -1,4 +1,4 @@
-import type { MemoryResources } from './resources.ts'
+import type { MemoryResources } from '../resources.ts'
 import {
   type FileValue,
   numberOrMax,

@@ -1,5 +1,5 @@
-import { parseCpuList } from './cpu-list.ts'
-import type { CpuResources } from './resources.ts'
+import { parseCpuList } from '../cpu-list.ts'
+import type { CpuResources } from '../resources.ts'
 import type { FileValue, Refused, Translation, TranslationContext, Translator } from './translation.ts'
 
 const CPUS = 'binds to these CPUs'

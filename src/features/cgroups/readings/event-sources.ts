@@ -1,6 +1,6 @@
 import { linesOf } from './parse-statistics-text.ts'
 import type { GroupEvent, GroupEventKind } from './group-event.ts'
-import type { GroupPlace } from './group-place.ts'
+import type { GroupPlace } from '../group-place.ts'
 
 /** What has to be watched so that nothing about a group has to be asked for again and again. */
 export interface EventSources {

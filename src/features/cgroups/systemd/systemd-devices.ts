@@ -1,7 +1,7 @@
-import { UnsupportedError } from '../../base/errors.ts'
-import { type DeviceException, type DeviceList, deviceListV1 } from '../devices/device-list.ts'
-import { ANY, lettersOf } from '../devices/device-pattern.ts'
-import type { DeviceRule } from '../devices/device-rule.ts'
+import { UnsupportedError } from '../../../base/errors.ts'
+import { type DeviceException, type DeviceList, deviceListV1 } from '../../devices/device-list.ts'
+import { ANY, lettersOf } from '../../devices/device-pattern.ts'
+import type { DeviceRule } from '../../devices/device-rule.ts'
 import type { SystemdTarget, Translated, UnitProperty } from './systemd-property.ts'
 
 /** Devices whose nodes often do not exist on the host, so that systemd, which looks for them, may leave them out: pseudo terminals and tun */

@@ -1,4 +1,4 @@
-import type { Resources } from './resources.ts'
+import type { Resources } from '../resources.ts'
 
 /** A file of a group and what to write into it. */
 export interface FileValue {

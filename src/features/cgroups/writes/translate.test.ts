@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hybridFacts, v1Facts, v2Facts } from '../../../test/host/plain-cgroup-facts.ts'
-import type { CgroupFacts } from '../../host/facts.ts'
-import type { Resources } from './resources.ts'
+import { hybridFacts, v1Facts, v2Facts } from '../../../../test/host/plain-cgroup-facts.ts'
+import type { CgroupFacts } from '../../../host/facts.ts'
+import type { Resources } from '../resources.ts'
 import { translate } from './translate.ts'
 
 /** Writes as a person would type them, then what cannot be had by name. */

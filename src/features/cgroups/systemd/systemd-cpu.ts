@@ -1,5 +1,5 @@
-import { DEFAULT_PERIOD_US, sharesOf, weightOf } from './cpu-weight.ts'
-import type { CpuResources } from './resources.ts'
+import { DEFAULT_PERIOD_US, sharesOf, weightOf } from '../writes/cpu-weight.ts'
+import type { CpuResources } from '../resources.ts'
 import { limitOf, maskOf, someOf, type SystemdTarget, type Translated, type UnitProperty } from './systemd-property.ts'
 
 /** First versions of systemd with a property: NEWS of 242, 244 and 252. */

@@ -1,4 +1,4 @@
-import type { BlockDevice, BlockIoResources, ThrottleDevice, WeightDevice } from './resources.ts'
+import type { BlockDevice, BlockIoResources, ThrottleDevice, WeightDevice } from '../resources.ts'
 import {
   limitOf,
   NO_LIMIT,
@@ -7,7 +7,7 @@ import {
   type Translated,
   type UnitProperty,
 } from './systemd-property.ts'
-import { ioWeightOf } from './io-writes.ts'
+import { ioWeightOf } from '../writes/io-writes.ts'
 
 /** systemd takes numbers from such a path without a node being there (device_path_parse_major_minor). */
 const pathOf = ({ major, minor }: BlockDevice): string => `/dev/block/${major}:${minor}`

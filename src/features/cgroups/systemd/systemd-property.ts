@@ -1,5 +1,5 @@
-import { InvalidInputError } from '../../base/errors.ts'
-import { parseCpuList } from './cpu-list.ts'
+import { InvalidInputError } from '../../../base/errors.ts'
+import { parseCpuList } from '../cpu-list.ts'
 
 /** A property of a unit as it goes over D-Bus: the signature of its type, and the value. org.freedesktop.systemd1(5) */
 export type UnitProperty =

@@ -1,5 +1,5 @@
 import { DEFAULT_PERIOD_US, sharesOf, weightOf } from './cpu-weight.ts'
-import type { CpuResources } from './resources.ts'
+import type { CpuResources } from '../resources.ts'
 import {
   type FileValue,
   hasFile,

@@ -1,4 +1,4 @@
-import type { HugepageLimit } from './resources.ts'
+import type { HugepageLimit } from '../resources.ts'
 import {
   type FileValue,
   hasFile,

@@ -1,5 +1,5 @@
-import type { Controller } from '../../host/facts.ts'
-import type { GroupPlace } from './group-place.ts'
+import type { Controller } from '../../../host/facts.ts'
+import type { GroupPlace } from '../group-place.ts'
 
 /** Groups of files, so that a table need not read what it does not show. `memory-stat` is apart because the kernel has to sum it up. */
 export type StatisticsKind =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseCpuList } from './cpu-list.ts'
+import { parseCpuList } from '../cpu-list.ts'
 import { quotaOf, sharesOf, weightOf } from './cpu-weight.ts'
 import { ioWeightOf } from './io-writes.ts'
 

@@ -1,5 +1,5 @@
-import type { Controller } from '../../host/facts.ts'
-import type { Resources } from './resources.ts'
+import type { Controller } from '../../../host/facts.ts'
+import type { Resources } from '../resources.ts'
 import { type FileValue, type Refused, USE_V2 } from './translation.ts'
 
 /** Files of the v2 tree itself that change no placement. */

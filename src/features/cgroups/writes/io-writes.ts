@@ -1,4 +1,4 @@
-import type { BlockDevice, BlockIoResources, ThrottleDevice } from './resources.ts'
+import type { BlockDevice, BlockIoResources, ThrottleDevice } from '../resources.ts'
 import {
   type FileValue,
   hasFile,

@@ -1,12 +1,19 @@
-import type { CgroupFacts, Controller, ControllerFacts } from '../../host/facts.ts'
-import type { DeviceRule } from '../devices/device-rule.ts'
+import type { CgroupFacts, Controller, ControllerFacts } from '../../../host/facts.ts'
+import type { DeviceRule } from '../../devices/device-rule.ts'
 import { cpuV1, cpuV2 } from './cpu-writes.ts'
 import { cpusetV1, cpusetV2 } from './cpuset-writes.ts'
-import { findRefusal, findUnifiedRefusal, noController, type NotApplied, notApplied, type Why } from './find-refusal.ts'
+import {
+  findRefusal,
+  findUnifiedRefusal,
+  noController,
+  type NotApplied,
+  notApplied,
+  type Why,
+} from '../find-refusal.ts'
 import { hugetlbV1, hugetlbV2 } from './hugetlb-writes.ts'
 import { ioV1, ioV2 } from './io-writes.ts'
 import { memoryV1, memoryV2 } from './memory-writes.ts'
-import type { Resources } from './resources.ts'
+import type { Resources } from '../resources.ts'
 import { freezerV1, freezeV2, netClsV1, netClsV2, netPrioV1, netPrioV2, pidsMax, rdmaMax } from './small-writes.ts'
 import { devicesV1 } from './translate-devices.ts'
 import { type FileValue, isRefused, type Translation, type TranslationContext, type Translator } from './translation.ts'
