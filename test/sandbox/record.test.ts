@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { ownOwner } from '../../src/cgroup/owner.ts'
 import { listRecords, type StoredRecord } from '../../src/container/records.ts'
 import { Sandbox } from '../../src/sandbox/index.ts'
 import { openFolder } from './build.ts'
+import { descendants } from './leaks.ts'
 
 // Each file of this folder runs in a process of its own, so the directory is this file's alone.
 
@@ -54,3 +57,38 @@ test('a sandbox whose directory of records was removed is made all the same, and
   )
   assert.equal(existsSync(dirname(directory)), true)
 })
+
+test('X03: what a Node that was killed with its agent left is removed by the next that makes a sandbox', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'live-box.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const { file, record } = listRecords().records.find(({ record: { id } }) => id === line.toString().trim()) ?? {}
+  const root = descendants(child.pid ?? 0).find(
+    (pid) => parentOf(pid) === child.pid && nameOf(pid).startsWith('carrel'),
+  )
+  // The agent first: it would tidy up.
+  process.kill(root ?? assert.fail('no root agent'), 'SIGKILL')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const groups = record?.places.map((place) => place.directory) ?? []
+  assert(groups.length > 0 && groups.every((group) => existsSync(group)), 'nothing was left')
+  const next = spawnSync(process.execPath, ['--import', 'tsx', '-e', NEXT], { encoding: 'utf8' })
+  assert.equal(next.status, 0, next.stderr)
+  assert.deepEqual(
+    [...groups, file ?? ''].filter((path) => existsSync(path)),
+    [],
+  )
+})
+
+/** Makes a sandbox and looks about for a moment, as a program that uses it would. */
+const NEXT = `
+  const { Sandbox } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/sandbox/index.ts'))})
+  const box = await Sandbox.create({})
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await box.close()
+`
+
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8')
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])

@@ -20,10 +20,11 @@ interface StagePlan {
 }
 
 const isSystemd = (file: string): boolean => /^test\/vm\/(?:systemd|apparmor)/.test(file)
+const isSandbox = (file: string): boolean => file === 'test/vm/sandbox.test.ts'
 const isVm = (file: string): boolean => file.startsWith('test/vm/') && !isSystemd(file)
 const isCgroup = (file: string): boolean => file.startsWith('test/cgroup/')
 // A part of everything else that software can run in a minute or two: facts of the host, a tree of processes, sandboxes.
-const SMOKE = ['test/host/cgroups', 'test/host/proc-paths', 'test/process/tree', 'test/sandbox/commands']
+const SMOKE = ['test/host/proc-paths', 'test/process/tree', 'test/sandbox/commands']
 const isSmoke = (file: string): boolean => SMOKE.some((path) => file.startsWith(`${path}.`))
 /** What differs between versions of cgroups; the rest runs on v2 and on the host. */
 const DIFFERENT = ['create', 'effects', 'files', 'members'].map((name) => `test/cgroup/${name}.`)
@@ -38,11 +39,7 @@ export const LANES: readonly Lane[] = [
     base: 'host',
     stages: [
       { name: 'v2', as: 'root', takes: (file) => isCgroup(file) || isVm(file) || isSmoke(file) },
-      {
-        name: 'v2 rootless',
-        as: 'delegated user',
-        takes: (file) => isDifferent(file) || file === 'test/vm/sandbox.test.ts',
-      },
+      { name: 'v2 rootless', as: 'delegated user', takes: (file) => isEffects(file) || isSandbox(file) },
     ],
     timeoutMs: 900_000,
   },
