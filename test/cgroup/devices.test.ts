@@ -170,7 +170,9 @@ test(
       assert.equal(ids.length, 2)
       await child.close()
     }
-    const gone = async (prog_id: number) => (await outcome(() => agent.sys.bpfProgGetFdById({ prog_id }))) === 'ENOENT'
+    // An open program lives on.
+    const look = async (prog_id: number) => agent.sys.close(await agent.sys.bpfProgGetFdById({ prog_id }))
+    const gone = async (prog_id: number) => (await outcome(() => look(prog_id))) === 'ENOENT'
     for (const id of ids)
       await eventually(
         () => gone(id),
