@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rememberControllers } from './controllers.ts'
 import { runGates } from './gate.ts'
 import { allGates } from './gates.ts'
 import { projectFiles, ROOT, systemTestFiles } from './project-files.ts'
@@ -24,9 +25,11 @@ const problems: string[] = []
 const records: TestRecord[] = []
 const parts: string[] = []
 
+const restoreControllers = rememberControllers()
 if (words.length === 0) await timed('gate', runFastGate)
 await timed('tests', () => runTests(words.length === 0 ? systemTestFiles() : testFilesOf(words)))
 await timed('examples', runExamples)
+restoreControllers()
 if (words.length === 0) await timed('machines', runMachines)
 report()
 

@@ -8,6 +8,7 @@ import { Agent } from '../../src/process/agent.ts'
 import type { ExecOptions } from '../../src/process/exec.ts'
 import type { Process } from '../../src/process/process.ts'
 import type { Program } from '../../src/program/builder.ts'
+import { eventually } from '../support/eventually.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { descriptorsOf, statusField } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
@@ -31,7 +32,11 @@ test('A02: stderr that goes where stdout goes: one pipe, in the order in which i
   const script = 'i=0; while [ $i -lt 50 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; read _'
   const sh = await shell(root, script, { stdio: ['pipe', 'pipe', 'stdout'] })
   assert.equal(sh.stderr, null)
-  const [, out, err] = streamsOf(sh)
+  // /proc may still show the moment of the execve, in which a process has no files to look at.
+  const [, out, err] = await eventually(
+    () => streamsOf(sh)[1] !== undefined && streamsOf(sh),
+    () => 'it has no standard output',
+  )
   assert.match(out ?? '', /^pipe:/)
   assert.equal(err, out)
   sh.eof()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
@@ -18,7 +18,7 @@ import type { Program } from '../../src/program/builder.ts'
 import { failing } from '../../src/program/failing.ts'
 import type { SandboxOptions } from '../../src/sandbox/index.ts'
 import { parseOptions } from '../../src/sandbox/parse-options.ts'
-import { assertNothingLeft, groupsOf, holdings, type Holdings } from './leaks.ts'
+import { assertNothingLeft, groupsOf, holdings, type Holdings, recordsOf } from './leaks.ts'
 
 // The law: whichever step of a start fails, the error names it, and the host is as before.
 
@@ -131,6 +131,12 @@ test('startContainer() undoes a start that fails at any step of any map for a bi
   }
 })
 
+/** What the clean-up was kept from. */
+function tidyUp(): void {
+  for (const directory of groupsOf(process.pid)) rmdirSync(directory)
+  for (const file of recordsOf(process.pid)) unlinkSync(file)
+}
+
 test('startContainer() reports the first error when the clean-up fails too, which is attached', async () => {
   const plan = newPlan()
   assert.ok(plan.leave)
@@ -140,7 +146,7 @@ test('startContainer() reports the first error when the clean-up fails too, whic
   assert.equal(error.step, 5)
   assert.equal(error.cleanup.length, 1)
   assert.ok(error.cleanup[0] instanceof SyscallError)
-  for (const directory of groupsOf(process.pid)) rmdirSync(directory)
+  tidyUp()
   await assertNothingLeft(clean)
 })
 
@@ -153,7 +159,7 @@ test('Container.close() names every step of the removal that fails', async () =>
     const box = await startContainer(root, { ...plan, leave: failing(plan.leave, index) }, facts)
     const error: unknown = await box.close().catch((caught: unknown) => caught)
     assertNames(error, plan.leave, index)
-    for (const directory of groupsOf(process.pid)) rmdirSync(directory)
+    tidyUp()
     await assertNothingLeft(clean)
   }
 })
