@@ -58,6 +58,7 @@ function directoriesOf({ env, uid }: DirectoryContext): readonly string[] {
 
 /** Makes it; the errno when it is not there afterwards. */
 function makeDirectory(directory: string): string | undefined {
+  if (lstatSync(directory, { throwIfNoEntry: false })) return undefined
   try {
     mkdirSync(directory, { mode: 0o700 })
     return undefined

@@ -42,7 +42,7 @@ export async function startContainer(
   try {
     for (const owner of plan.owners) owners.push(await makeOwnerMap(root, owner))
     const { init, forks } = await makeInit(options.maker ?? { agent: root, used() {} }, plan, facts, owners, options)
-    if (plan.record) recordPid(recordPath(plan.record), init.hostPid as number)
+    if (plan.record) notePid(recordPath(plan.record), init)
     return new Container(root, init, forks, plan, key)
   } catch (error) {
     await leave(root, plan, key, error)
@@ -50,6 +50,14 @@ export async function startContainer(
   } finally {
     owners.forEach((descriptor) => closeSync(descriptor))
   }
+}
+
+/** A little later: reading the pid that the host knows it by costs more than all else in a record, and nobody here waits for it. */
+function notePid(file: string, init: Agent): void {
+  setImmediate(() => {
+    const pid = init.hostPid
+    if (pid !== undefined) recordPid(file, pid)
+  })
 }
 
 async function makeOwnerMap(root: Agent, owner: HostProgram): Promise<number> {

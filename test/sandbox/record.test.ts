@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { ownOwner } from '../../src/cgroup/owner.ts'
 import { listRecords, type StoredRecord } from '../../src/container/records.ts'
 import { Sandbox } from '../../src/sandbox/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { openFolder } from './build.ts'
 import { descendants } from './leaks.ts'
 
@@ -16,12 +17,16 @@ const directory = openFolder('records')
 process.env['CARREL_RUNTIME_DIR'] = directory
 after(() => rmSync(directory, { recursive: true, force: true }))
 
-const recordOf = ({ id }: Sandbox): StoredRecord =>
-  listRecords().records.find(({ record }) => record.id === id) ?? assert.fail(`no record of ${id}`)
+/** The record of a sandbox with its pid, which follows a little later. */
+const recordOf = ({ id }: Sandbox): Promise<StoredRecord> =>
+  eventually(
+    () => listRecords().records.find(({ record, pid }) => record.id === id && pid !== undefined),
+    () => `no whole record of ${id}`,
+  )
 
 test('a live sandbox has a record: its owner, its groups and its first process as the kernel sees them', async () => {
   const box = await Sandbox.create({ name: 'reading-room', pids: 20, memory: '64M' })
-  const { file, record, pid } = recordOf(box)
+  const { file, record, pid } = await recordOf(box)
   assert.equal(record.name, 'reading-room')
   assert.deepEqual(record.owner, ownOwner())
   assert.equal(pid, box.pid)
@@ -38,7 +43,7 @@ test('a live sandbox has a record: its owner, its groups and its first process a
 test('a sandbox that is born in a cradle has its record too, with the pid that the host knows it by', async () => {
   for (let i = 0; i < 4; i++) {
     await using box = await Sandbox.create({})
-    assert.equal(recordOf(box).pid, box.pid)
+    assert.equal((await recordOf(box)).pid, box.pid)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   assert.deepEqual(listRecords().records, [])
@@ -46,7 +51,8 @@ test('a sandbox that is born in a cradle has its record too, with the pid that t
 
 test('a sandbox whose directory of records was removed is made all the same, and leaves nothing', async () => {
   const boxes = [await Sandbox.create({}), await Sandbox.create({})]
-  const groups = boxes.flatMap((box) => recordOf(box).record.places.map((place) => place.directory))
+  const records = await Promise.all(boxes.map(recordOf))
+  const groups = records.flatMap(({ record }) => record.places.map((place) => place.directory))
   rmSync(directory, { recursive: true })
   const another = await Sandbox.create({})
   assert.equal((await another.run('echo', ['works'])).stdout, 'works\n')
