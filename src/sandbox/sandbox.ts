@@ -17,7 +17,7 @@ import { releaseRange, takeRange } from './id-ranges.ts'
 import { parseOptions } from './parse-options.ts'
 import { parseUpdate } from './parse-resources.ts'
 import type { RunResult } from './result.ts'
-import { factsFor, takeCradle, workshop } from './workshop.ts'
+import { prepare, workshop } from './workshop.ts'
 
 /** What can be said about a command that the caller talks to. */
 export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'throwOnError'> {
@@ -61,11 +61,9 @@ export class Sandbox implements AsyncDisposable {
     const settings = { ...parsed, range: takeRange(parsed.range) }
     try {
       const shop = await workshop()
-      const facts = await factsFor(shop, settings.manager)
-      const maker = takeCradle(shop, settings, facts)
-      const { root } = shop
+      const { facts, maker } = await prepare(shop, settings)
       const plan = planSandbox(settings, facts, maker?.facts)
-      const container = await startContainer(root, plan, facts, {
+      const container = await startContainer(shop.root, plan, facts, {
         ...(maker ? { maker } : {}),
         ...(options.signal ? { signal: options.signal } : {}),
       })

@@ -71,7 +71,7 @@ function sweep(root: Agent): void {
  * What this machine can do, when everything is done that comes before the first group: the own group emptied, or a scope asked for.
  * @throws UnsupportedError, StateError, SyscallError
  */
-export function factsFor(shop: Workshop, manager: Settings['manager']): Promise<HostFacts> {
+function factsFor(shop: Workshop, manager: Settings['manager']): Promise<HostFacts> {
   const known = shop.ready.get(manager) ?? makeReady(shop, manager)
   shop.ready.set(manager, known)
   known.catch(() => shop.ready.delete(manager))
@@ -111,21 +111,35 @@ function makeCradle(shop: Workshop, net: Net, facts: HostFacts): void {
   )
 }
 
+/** What a sandbox is made with. */
+export interface Prepared {
+  readonly facts: HostFacts
+  /** The cradle, when it is free and fits */
+  readonly maker: Cradle | undefined
+}
+
 /**
- * The cradle, when it is free and fits. It is made when a second sandbox of its kind shows that there will be more; a stale one is
+ * Finds what a sandbox is made with. A cradle is made when a second sandbox of its kind shows that there will be more; a stale one is
  * let go of, and ends with the last sandbox that was born in it.
+ * @throws UnsupportedError, StateError, SyscallError when groups cannot be prepared for
  */
-export function takeCradle(shop: Workshop, settings: Settings, facts: HostFacts): Cradle | undefined {
+export async function prepare(shop: Workshop, settings: Settings): Promise<Prepared> {
   const place = shop.places[settings.net]
   place.made++
-  const stale = place.cradle?.stale ? place.cradle : undefined
-  if (stale) {
-    place.cradle = undefined
-    void stale.retire()
-    refresh(shop)
-  }
-  if (stale || place.made === 2) makeCradle(shop, settings.net, facts)
-  return place.facts === facts ? place.cradle?.take(settings) : undefined
+  const isDue = dropStale(shop, place) || place.made === 2
+  const facts = await factsFor(shop, settings.manager)
+  if (isDue) makeCradle(shop, settings.net, facts)
+  return { facts, maker: place.facts === facts ? place.cradle?.take(settings) : undefined }
+}
+
+/** Whether there was one. The facts are read again before anything is made with them. */
+function dropStale(shop: Workshop, place: Place): boolean {
+  const { cradle } = place
+  if (!cradle?.stale) return false
+  place.cradle = undefined
+  void cradle.retire()
+  refresh(shop)
+  return true
 }
 
 /** Reads again what the host is like; where its groups are made stays as it is. */

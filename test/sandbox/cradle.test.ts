@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync, utimesSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { Sandbox, type SandboxOptions } from '../../src/sandbox/index.ts'
 import { eventually } from '../support/eventually.ts'
@@ -120,4 +120,18 @@ test('X20: a cradle’s sandbox on the host’s network is on it, and one that k
   assert.equal(isBornInCradle(admin), false)
   const bind = 'import socket; socket.socket().bind(("127.0.0.1", 80)); print("bound")'
   assert.equal((await admin.run('python3', ['-c', bind])).stdout, 'bound\n')
+})
+
+test('X16: after a change of the host’s /etc a new cradle is made, and sandboxes are born in it again', async () => {
+  const { atime, mtime } = statSync('/etc')
+  const old = field(first, 'PPid')
+  utimesSync('/etc', atime, new Date(mtime.getTime() + 1000))
+  try {
+    await using stale = await Sandbox.create()
+    assert.equal(isBornInCradle(stale), false)
+    await using again = await born()
+    assert.notEqual(field(again, 'PPid'), old)
+  } finally {
+    utimesSync('/etc', atime, mtime)
+  }
 })
