@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { StateError } from '../../base/errors.ts'
 import { vacateSteps } from '../../features/cgroups/group-steps.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
+import { LEAF } from '../../host/v2-reach.ts'
 import type { Agent } from '../../process/agent.ts'
 import { identityOf } from '../../process/calls/identity.ts'
 import { program } from '../../program/builder.ts'
@@ -27,9 +28,6 @@ export interface DelegatedScope {
   /** Where the agent is now, below `directory`; absent on v1, whose groups may hold processes and groups */
   readonly leaf?: string
 }
-
-/** The group of the agent itself, below its scope. */
-const LEAF = 'carrel-self'
 
 /**
  * Asks systemd once for a delegated scope that holds a root agent alone, and moves the agent into a leaf of it, so that controllers can be
