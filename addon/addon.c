@@ -35,7 +35,7 @@ napi_value throw_errno(napi_env env, const char *call, int error) {
   return NULL;
 }
 
-/* Missing or wrong arguments read as `undefined`, 0 and empty: src/process/addon.ts gives the types. */
+/* Missing or wrong arguments read as `undefined`, 0 and empty: src/kernel/addon.ts gives the types. */
 struct instance *arguments(napi_env env, napi_callback_info info, napi_value *values) {
   struct instance *instance = NULL;
   size_t count = ARGUMENTS;
@@ -156,6 +156,7 @@ NAPI_MODULE_INIT() {
     {"close", channel_close}, {"shutdown", channel_shutdown},
     {"pause", channel_pause}, {"resume", channel_resume},
     {"limit", channel_limit}, {"pending", channel_pending},
+    {"syscall", system_call}, {"address", address},
   };
   struct instance *instance = pages(sizeof(*instance));
   if (instance == NULL) return NULL;

@@ -34,6 +34,10 @@ void instance_end(struct instance *instance);
 /* launch.c */
 napi_value start(napi_env env, napi_callback_info info);
 
+/* syscall.c */
+napi_value system_call(napi_env env, napi_callback_info info);
+napi_value address(napi_env env, napi_callback_info info);
+
 /* channel.c */
 napi_value channel_watch(napi_env env, napi_callback_info info);
 napi_value channel_send(napi_env env, napi_callback_info info);

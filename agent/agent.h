@@ -42,6 +42,14 @@ struct run {
 
 struct cleanup;
 
+/* The child that this process stands in for (follow.c); pid 0: none */
+struct followed {
+  int32_t pid;
+  bool terminal;
+  uint32_t length;
+  uint8_t *words;
+};
+
 /* Which file an open one is; all 0 when that is not known. */
 struct identity {
   uint64_t device;
@@ -79,9 +87,13 @@ struct agent {
   uint32_t attached_count;
   int32_t attached[LIMIT_DESCRIPTORS];
   struct cleanup *cleanups;
+  struct followed followed;
 };
 /* Hidden: a symbol that might come from elsewhere is reached through a table of addresses on arm64, which needs a relocation. */
 extern struct agent agent __attribute__((visibility("hidden")));
+
+/* Of the process that executed this file, for a command that follow.c executes */
+extern char **environment __attribute__((visibility("hidden")));
 
 /* image.c: both return only when they failed. A file with capabilities is executed itself, not a copy */
 void image_execute(bool keep_file);
@@ -152,10 +164,16 @@ void signals_reap(void);
 /* Tells what trapped system calls left behind. */
 void signals_flush(void);
 
+/* follow.c: 0, or why that cannot be done */
+int64_t follow_keep(const struct wire_follow *order, const uint8_t *words, uint32_t length);
+bool following(void);
+_Noreturn void follow_child(void);
+
 /* cleanup.c */
 void cleanup_keep(uint32_t key, const uint8_t *bytes, uint32_t length);
 void cleanup_drop(void);
-void cleanup_run(void);
+/* False when one of them failed, or there was none */
+bool cleanup_run(void);
 /* For reexec.c: every registered program, written to and read from a file, and whether an exec leaves its descriptors open. */
 int64_t cleanup_save(int32_t file);
 void cleanup_load(int32_t file);

@@ -111,10 +111,10 @@ void cleanup_drop(void) {
 }
 
 /* EBUSY is what a cgroup answers for a moment after its last process has ended. */
-static void run_one(struct cleanup *cleanup) {
+static bool run_one(struct cleanup *cleanup) {
   struct program program = check_program(cleanup->bytes, cleanup->length, cleanup->attached, cleanup->attached_count);
   struct run run;
-  if (!run_open(&run, &program)) return;
+  if (!run_open(&run, &program)) return false;
   for (uint32_t ms = 0; ms < LIMIT_CLEANUP_MS; ms++) {
     run_steps(&run);
     if (run.reborn) loop_run();
@@ -122,14 +122,17 @@ static void run_one(struct cleanup *cleanup) {
     pause_for(1);
   }
   run_close(&run);
+  return run.error == 0;
 }
 
-void cleanup_run(void) {
+bool cleanup_run(void) {
+  bool good = agent.cleanups != NULL;
   while (agent.cleanups != NULL) {
     struct cleanup *cleanup = agent.cleanups;
-    run_one(cleanup);
+    good = run_one(cleanup) && good;
     agent.cleanups = cleanup->older;
     attached_close(cleanup->attached, cleanup->attached_count);
     pages_free(cleanup, cleanup->size);
   }
+  return good;
 }

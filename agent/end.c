@@ -157,13 +157,14 @@ static void await_tree(void) {
 void finish(int32_t code) {
   if (agent.socket >= 0) (void)sys_close(agent.socket);
   agent.socket = -1;
+  if (following()) follow_child();
   signals_rest();
   if (!agent.detached) {
     if (any_asked()) ask_children();
     kill_tree();
   }
   if (agent.detached || any_kept()) await_tree();
-  cleanup_run();
+  (void)cleanup_run();
   for (;;)
     (void)sys_exit_group(code);
 }

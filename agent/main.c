@@ -14,6 +14,7 @@ enum { AUXILIARY = 64, EXIT_REFUSED = 125, DECIMAL = 10, DIGITS = 9 };
 #define SAY(fd, text) (void)sys_write(fd, text, sizeof(text) - 1)
 
 struct agent agent;
+char **environment;
 
 void agent_start(uint64_t *stack);
 
@@ -45,11 +46,11 @@ static bool is_option(const char *argument, char letter) {
 }
 
 /* getauxval(3): behind the environment, which ends with a zero */
-static void read_auxiliary(const uint64_t *environment, uint64_t *values) {
-  while (*environment++ != 0)
+static void read_auxiliary(const uint64_t *variables, uint64_t *values) {
+  while (*variables++ != 0)
     continue;
-  for (; environment[0] != AT_NULL; environment += 2)
-    if (environment[0] < AUXILIARY) values[environment[0]] = environment[1];
+  for (; variables[0] != AT_NULL; variables += 2)
+    if (variables[0] < AUXILIARY) values[variables[0]] = variables[1];
 }
 
 /* The set-user-ID bit would give its owner's system calls to whoever starts the file. sudo(8) asks rules first, and file capabilities
@@ -100,6 +101,9 @@ void agent_start(uint64_t *stack) {
     SAY(1, version);
     (void)sys_exit_group(0);
   }
+  /* In the place of a command that waits: its session, its streams and what it kept are this process's (follow.c). */
+  const bool instead = is_option(argument, 'f');
+  environment = (char **)(void *)(stack + 1 + count + 1);
   read_auxiliary(stack + 1 + count + 1, values);
   refuse_borrowed_user(values);
   const int32_t file = resumed_file(argument);
@@ -110,13 +114,15 @@ void agent_start(uint64_t *stack) {
   agent.signals = -1;
   agent.options = (struct wire_options){.signal = SIG_KILL, .grace_ms = LIMIT_GRACE_MS};
   image_remember();
-  (void)sys_setsid();
-  standard_descriptors();
-  (void)sys_close_range(LIMIT_KEPT, 0);
+  if (!instead) {
+    (void)sys_setsid();
+    standard_descriptors();
+    (void)sys_close_range(LIMIT_KEPT, 0);
+  }
   (void)sys_fcntl(agent.socket, F_SETFD, FD_CLOEXEC);
   (void)sys_prctl(PR_SET_CHILD_SUBREAPER, 1);
   (void)sys_prctl(PR_SET_NAME, ADDRESS("carrel"));
-  descriptor_limit();
+  if (!instead) descriptor_limit();
   /* A call that blocks when Node dies must return, so that the loop sees the end of the socket. */
   signals_open(SIG_WAKE);
   input_reset();

@@ -101,6 +101,13 @@ static int64_t order_orphan(const struct wire_frame *frame, const uint8_t *paylo
   return orphan_add(&orphan);
 }
 
+static int64_t order_follow(const struct wire_frame *frame, const uint8_t *payload) {
+  struct wire_follow order;
+  if (frame->length < sizeof(order)) fault(FAULT_PAYLOAD_SHORT, frame->length);
+  memcpy(&order, payload, sizeof(order));
+  return follow_keep(&order, payload + sizeof(order), frame->length - (uint32_t)sizeof(order));
+}
+
 bool order_handle(const struct wire_frame *frame, uint8_t *payload) {
   if (!agent.greeted) {
     greet(frame, payload);
@@ -131,6 +138,9 @@ bool order_handle(const struct wire_frame *frame, uint8_t *payload) {
       break;
     case FRAME_ORPHAN:
       answer(frame->id, order_orphan(frame, payload));
+      break;
+    case FRAME_FOLLOW:
+      answer(frame->id, order_follow(frame, payload));
       break;
     case FRAME_DETACH:
       expect(frame, 0);

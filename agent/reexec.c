@@ -77,6 +77,8 @@ static bool same_user(void) {
 }
 
 int64_t reexec(const uint64_t *a) {
+  /* What it executes at the end lies in this image's memory. */
+  if (following()) return -EBUSY;
   /* A clean-up program: the new image would wait for orders for ever. */
   if (agent.socket < 0) return -ENOTCONN;
   /* What has been read from the socket would be lost. */

@@ -209,6 +209,10 @@ static inline int64_t sys_getpid(void) { return sys6(__NR_getpid, 0, 0, 0, 0, 0,
 
 static inline int64_t sys_identity(uint32_t call) { return sys6(call, 0, 0, 0, 0, 0, 0); }
 
+static inline int64_t sys_ioctl(int32_t fd, uint32_t request, void *value) {
+  return sys6(__NR_ioctl, NUMBER(fd), request, ADDRESS(value), 0, 0, 0);
+}
+
 static inline int64_t sys_setsid(void) { return sys6(__NR_setsid, 0, 0, 0, 0, 0, 0); }
 
 static inline int64_t sys_prctl(uint32_t option, uint64_t value) { return sys6(__NR_prctl, option, value, 0, 0, 0, 0); }

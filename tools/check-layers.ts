@@ -10,20 +10,31 @@ export const LAYERS = [
   'linux',
   'protocol',
   'program',
+  'kernel',
   'process',
   'host',
   'features',
   'plan',
+  'bundle',
   'cgroup',
   'container',
   'sandbox',
+  'oci',
   'cli',
 ] as const
 
 type Layer = (typeof LAYERS)[number]
 
 /** Layers that decide and never do: no node:* module and no global of Node, so that they are tested without a machine. */
-export const PURE: ReadonlySet<string> = new Set<Layer>(['base', 'linux', 'protocol', 'program', 'features', 'plan'])
+export const PURE: ReadonlySet<string> = new Set<Layer>([
+  'base',
+  'linux',
+  'protocol',
+  'program',
+  'features',
+  'plan',
+  'bundle',
+])
 
 /** Files of pure layers that may look at the machine, with the reason. */
 const IMPURE_FILES: Readonly<Record<string, string>> = {
@@ -92,6 +103,8 @@ export function checkLayers(files: readonly SourceFile[]): LayerReport {
 
 /** Run-time dependencies, each where it belongs: argument parsing and the terminal at the door. */
 const PACKAGES: Partial<Record<Layer, readonly string[]>> = {
+  // Modules of the engine of the standalone executable
+  kernel: ['bun:ffi'],
   cli: ['commander', 'string-width', 'cli-truncate', 'ansi-escapes', 'signal-exit'],
 }
 

@@ -1,6 +1,6 @@
 /**
- * Writes src/linux/tables/syscalls-{x64,arm64}.ts from the kernel headers of this machine (linux-libc-dev) and, for calls newer than
- * those headers, from a supplement with the kernel versions that added them. Prints how many calls each table holds.
+ * Writes src/linux/tables/syscalls-{x64,arm64}.ts and src/bundle/seccomp/syscalls-i386.ts from the kernel headers of this machine
+ * (linux-libc-dev) and, for calls newer than those headers, from a supplement with the kernel versions that added them. Prints how many calls each table holds.
  *
  *     node --import tsx tools/generate-syscalls.ts
  */
@@ -68,6 +68,9 @@ export const headersArm64 = (): Map<string, number> =>
     ARM64_WANTS.map((name) => `__ARCH_WANT_${name}`),
   )
 
+/** The call numbers of 32-bit programs on x86 in the headers of this machine. */
+export const headersI386 = (): Map<string, number> => numbersIn('asm/unistd_32.h', [])
+
 function render(constant: string, title: string, known: Map<string, number>, newer: typeof NEWER): string {
   const since = new Map(newer.map(([name, , version]) => [name, version]))
   for (const [name, number] of newer) known.set(name, number)
@@ -81,11 +84,13 @@ function render(constant: string, title: string, known: Map<string, number>, new
   return `${note}\nexport const ${constant} = {\n${lines.join('\n')}\n} as const\n`
 }
 
-const target = (name: string): string => fileURLToPath(new URL(`../src/linux/tables/${name}`, import.meta.url))
+const target = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const x64 = render('SYSCALLS_X64', 'x86-64', headersX64(), [...NEWER, ...NEWER_X64])
   const arm64 = render('SYSCALLS_ARM64', 'arm64', headersArm64(), NEWER)
-  writeFileSync(target('syscalls-x64.ts'), x64)
-  writeFileSync(target('syscalls-arm64.ts'), arm64)
+  const i386 = render('SYSCALLS_I386', '32-bit x86', headersI386(), NEWER)
+  writeFileSync(target('linux/tables/syscalls-x64.ts'), x64)
+  writeFileSync(target('linux/tables/syscalls-arm64.ts'), arm64)
+  writeFileSync(target('bundle/seccomp/syscalls-i386.ts'), i386)
 }

@@ -1,6 +1,7 @@
 import { generated as errors } from '../src/base/render-errors.ts'
 import { GENERATED as linux } from '../src/linux/generate-signatures.ts'
 import { generated as protocol } from '../src/protocol/render-header.ts'
+import { generated as ociPages } from './generate-oci-pages.ts'
 import type { GeneratedFile } from './generated-file.ts'
 import { generated as constants } from './render-constants.ts'
 import { generated as foreign } from './render-foreign.ts'
@@ -16,4 +17,5 @@ export const GENERATORS: readonly GeneratedFile[] = [
   ...constants(),
   ...foreign(),
   ...process(),
+  ...ociPages(),
 ]

@@ -20,9 +20,9 @@ export function projectFiles(folder = ''): readonly string[] {
   return found.sort()
 }
 
-/** Is the file written by `npm run generate`? Pages of the reference are, all of them. */
+/** Is the file written by `npm run generate`? Pages of the reference are, and all that `share/` holds for shells and man(1). */
 export function isGenerated(path: string): boolean {
-  return path.split('/').includes('generated') || path.startsWith('docs/reference/')
+  return path.split('/').includes('generated') || /^(?:docs\/reference|share)\//.test(path)
 }
 
 /** Files with unit tests, which need no privileges, no agent and no other program. */

@@ -1,5 +1,5 @@
 import type { Call } from '../src/linux/call.ts'
-import { CALLS } from '../src/linux/calls/index.ts'
+import { allCalls } from '../src/linux/calls/index.ts'
 import { SYSCALLS } from '../src/linux/syscalls.ts'
 import { parseAbout } from './call-about.ts'
 import type { GeneratedFile } from './generated-file.ts'
@@ -8,7 +8,7 @@ import { renderCall, signatureOf } from './render-call.ts'
 import { handmadeIn } from './type-links.ts'
 
 const { x64, arm64 } = SYSCALLS
-const ALL: readonly (readonly [string, Call])[] = Object.entries(CALLS).toSorted(([a], [b]) => (a < b ? -1 : 1))
+const ALL: readonly (readonly [string, Call])[] = Object.entries(allCalls()).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 const INTRODUCTION = `# System calls
 

@@ -9,7 +9,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-en
 _Static_assert(sizeof(void *) == 8, "arguments are 64 bits wide");
 
 #define PROTOCOL_GENERATION 1U
-#define PROTOCOL_HASH 0x8f525c74b0150fd0ULL
+#define PROTOCOL_HASH 0x02183aba4298c26eULL
 
 #define LIMIT_FRAME 0xfffff0U
 #define LIMIT_DESCRIPTORS 253U
@@ -31,6 +31,7 @@ _Static_assert(sizeof(void *) == 8, "arguments are 64 bits wide");
 #define FRAME_FILTER 6U
 #define FRAME_OPTIONS 7U
 #define FRAME_ORPHAN 8U
+#define FRAME_FOLLOW 9U
 #define FRAME_ANSWER_HELLO 129U
 #define FRAME_REPLY 130U
 #define FRAME_FAULT 131U
@@ -204,6 +205,14 @@ struct wire_orphan {
 _Static_assert(offsetof(struct wire_orphan, pid) == 0, "wire_orphan.pid");
 _Static_assert(offsetof(struct wire_orphan, signal) == 4, "wire_orphan.signal");
 _Static_assert(sizeof(struct wire_orphan) == 8, "wire_orphan");
+
+struct wire_follow {
+  int32_t pid;
+  uint32_t terminal;
+};
+_Static_assert(offsetof(struct wire_follow, pid) == 0, "wire_follow.pid");
+_Static_assert(offsetof(struct wire_follow, terminal) == 4, "wire_follow.terminal");
+_Static_assert(sizeof(struct wire_follow) == 8, "wire_follow");
 
 struct wire_exited {
   int32_t pid;

@@ -4,9 +4,8 @@ import { quote } from '../linux/c-string.ts'
 import type { Fd, Ref } from '../linux/ref.ts'
 import type { CallOptions } from '../linux/call-options.ts'
 import type { Caller, RunOptions } from '../process/caller.ts'
-import { succeeded } from '../process/tree/member.ts'
 import { type Program, program } from '../program/builder.ts'
-import { FILTERED, type ProgramResult } from '../program/result.ts'
+import { FILTERED, type ProgramResult, succeeded } from '../program/result.ts'
 
 /** What a step is about, so that its failure can be told in words. */
 export interface About {

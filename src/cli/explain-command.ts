@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { InvalidInputError } from '../base/errors.ts'
 import { readHostFacts } from '../host/probe.ts'
-import { explainPlan } from '../plan/explain.ts'
+import { nodeKernel } from '../kernel/node.ts'
+import { explainBundle } from '../oci/lifecycle/explain-bundle.ts'
+import { explainPlan, explainProgram } from '../plan/explain.ts'
 import { planCommand, planSandbox } from '../plan/plan-sandbox.ts'
 import { parseOptions } from '../sandbox/parse-options.ts'
 import { report } from './report.ts'
@@ -10,17 +13,26 @@ import { type SandboxArguments, toSandboxOptions, withSandboxOptions } from './s
 /** `carrel explain`: what `carrel run` would do with the same arguments, as system calls, and why each of them is there. */
 export const explainCommand = withSandboxOptions(new Command('explain'))
   .description('print the system calls that run would make, process by process, with the reason of each')
-  .argument('<command...>', 'the command and its arguments, after --')
+  .argument('[command...]', 'the command and its arguments, after --')
+  .option('--bundle <dir>', 'explain what carrel-oci create does with an OCI bundle instead')
   .passThroughOptions()
-  .action((words: string[], given: SandboxArguments) => {
+  .action(async (words: string[], { bundle, ...given }: SandboxArguments & { bundle?: string }) => {
     try {
-      process.stdout.write(`${explain(words, given)}\n`)
+      process.stdout.write(`${bundle === undefined ? explain(words, given) : await explainOci(bundle)}\n`)
     } catch (error) {
       process.exitCode = report(error)
     }
   })
 
-function explain([path = '', ...args]: readonly string[], given: SandboxArguments): string {
+async function explainOci(bundle: string): Promise<string> {
+  const programs = await explainBundle(nodeKernel(), bundle)
+  return programs.map(({ title, program }) => explainProgram(title, program)).join('\n\n')
+}
+
+function explain([path, ...args]: readonly string[], given: SandboxArguments): string {
+  if (path === undefined) {
+    throw new InvalidInputError('A command is missing: give its words after --, or --bundle DIR', { field: 'command' })
+  }
   const settings = parseOptions(toSandboxOptions(given, (file) => readFileSync(file)))
   const plan = planSandbox(settings, readHostFacts())
   const command = planCommand(plan, {

@@ -22,7 +22,7 @@ export function readSystemd(
 const SYSTEM_BUS = '/run/dbus/system_bus_socket'
 
 /** pam_systemd(8) makes it; su and sudo take the variable away or leave that of another user. */
-export function runtimeDirectory(source: HostSource, uid: number): string {
+export function runtimeDirectory(source: Pick<HostSource, 'entry' | 'variable'>, uid: number): string {
   const named = source.variable('XDG_RUNTIME_DIR')
   const own = `/run/user/${uid}`
   return named?.startsWith('/') && source.entry(named)?.uid === uid ? named : own

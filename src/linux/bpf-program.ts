@@ -11,7 +11,7 @@ import { SYSCALLS, type SyscallName, syscallName, syscallNumber } from './syscal
 import { AUDIT_ARCH, SECCOMP_ACTIONS, type SeccompAction } from './tables/seccomp.ts'
 
 /** Parts of an opcode of classic BPF: class, size and mode of loads, operation, source. */
-export const BPF_CODE = flagSet('BpfCode', 'linux/bpf_common.h', {
+export const BPF_CODE = flagSet('BpfCode', 'linux/bpf_common.h', () => ({
   BPF_LD: 0x00,
   BPF_LDX: 0x01,
   BPF_ST: 0x02,
@@ -50,7 +50,7 @@ export const BPF_CODE = flagSet('BpfCode', 'linux/bpf_common.h', {
   BPF_A: 0x10,
   BPF_TAX: 0x00,
   BPF_TXA: 0x80,
-})
+}))
 export type BpfCode = NameOf<typeof BPF_CODE>
 
 /** What a filter answers: an action, with an errno or a tracer's number in its low 16 bits where the action takes one, or the word itself. */

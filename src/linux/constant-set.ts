@@ -34,21 +34,54 @@ interface SetOptions {
   readonly arch?: Arch
 }
 
-/** Declares constants that are combined with `|`; a name for several bits stands before the names of its parts. */
-export const flagSet = <const V extends Readonly<Record<string, PerArch>>>(
+/**
+ * Declares constants that are combined with `|`; a name for several bits stands before the names of its parts. The table is made when
+ * it is first looked at: all of them together cost a short command more than what it does.
+ */
+export const flagSet = /* @__NO_SIDE_EFFECTS__ */ <const V extends Readonly<Record<string, PerArch>>>(
   name: string,
   header: string,
-  values: V,
-  options: SetOptions = {},
-): ConstantSet<V> => ({ name, header, kind: 'flags', values, ...options })
+  values: () => V,
+  options?: SetOptions,
+): ConstantSet<V> => new LazySet(name, header, { kind: 'flags', values }, options)
 
 /** Declares constants of which one is chosen. */
-export const choiceSet = <const V extends Readonly<Record<string, PerArch>>>(
+export const choiceSet = /* @__NO_SIDE_EFFECTS__ */ <const V extends Readonly<Record<string, PerArch>>>(
   name: string,
   header: string,
-  values: V,
-  options: SetOptions = {},
-): ConstantSet<V> => ({ name, header, kind: 'choice', values, ...options })
+  values: () => V,
+  options?: SetOptions,
+): ConstantSet<V> => new LazySet(name, header, { kind: 'choice', values }, options)
+
+class LazySet<V extends Readonly<Record<string, PerArch>>> implements ConstantSet<V> {
+  readonly name: string
+  readonly header: string
+  readonly kind: 'flags' | 'choice'
+  declare readonly field?: number
+  declare readonly namesZero?: true
+  declare readonly isEnum?: true
+  declare readonly newer?: readonly string[]
+  declare readonly arch?: Arch
+  readonly #make: () => V
+  #values: V | undefined
+
+  constructor(
+    name: string,
+    header: string,
+    { kind, values }: { readonly kind: 'flags' | 'choice'; readonly values: () => V },
+    options?: SetOptions,
+  ) {
+    this.name = name
+    this.header = header
+    this.kind = kind
+    this.#make = values
+    if (options) Object.assign(this, options)
+  }
+
+  get values(): V {
+    return (this.#values ??= this.#make())
+  }
+}
 
 /**
  * The number of one name.

@@ -6,8 +6,8 @@ import { MOUNT_WORDS } from './mount-words.ts'
 import { didYouMean } from './nearest.ts'
 import * as tables from './tables/index.ts'
 
-const SYSCALLS_OF_X64 = choiceSet('SyscallX64', 'sys/syscall.h', tables.SYSCALLS_X64, { arch: 'x64' })
-const SYSCALLS_OF_ARM64 = choiceSet('SyscallArm64', 'sys/syscall.h', tables.SYSCALLS_ARM64, { arch: 'arm64' })
+const SYSCALLS_OF_X64 = choiceSet('SyscallX64', 'sys/syscall.h', () => tables.SYSCALLS_X64, { arch: 'x64' })
+const SYSCALLS_OF_ARM64 = choiceSet('SyscallArm64', 'sys/syscall.h', () => tables.SYSCALLS_ARM64, { arch: 'arm64' })
 
 /**
  * Every constant of the tables, by subject. The first set of a group is the one that its flag words are made of; a value that

@@ -1,5 +1,5 @@
 import type { Call, Param } from './call.ts'
-import { CALLS } from './calls/index.ts'
+import { allCalls } from './calls/index.ts'
 import { renderAbi } from './render-abi.ts'
 import type { Struct } from './struct.ts'
 import { STRUCTS } from './structs/index.ts'
@@ -73,7 +73,7 @@ function renderStructMap(): string {
 }
 
 function renderCalls(name: string, about: string, render: (name: string, call: Call) => string): string {
-  const methods = Object.entries(CALLS).map(([method, call]) => `${renderDoc(call)}  ${render(method, call)}\n`)
+  const methods = Object.entries(allCalls()).map(([method, call]) => `${renderDoc(call)}  ${render(method, call)}\n`)
   return `/** ${about} */\nexport interface ${name} {\n${methods.join('\n')}}\n`
 }
 

@@ -26,6 +26,12 @@ export function terminated(bytes: Uint8Array): Uint8Array {
   return result
 }
 
+/** A C string with its NUL, from text or from bytes that hold none. */
+export function terminatedText(value: unknown, where: string): Uint8Array {
+  if (typeof value === 'string' && !value.includes('\0')) return utf8.encode(`${value}\0`)
+  return terminated(textBytes(value, where))
+}
+
 /** A C string at the beginning of bytes. */
 export function textIn(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { memory } from './memory.ts'
-import { CALLS } from './calls/index.ts'
+import { allCalls } from './calls/index.ts'
 import { PlainEncoder, printCall } from './plain-encoder.ts'
 
 /** The data of a call after the kernel has seen it: pointers are addresses, and `change` has written. */
 function settle(m: ReturnType<typeof memory>, change: (data: Uint8Array, at: number) => void): PlainEncoder {
   const encoder = new PlainEncoder()
-  const outs = encoder.call(CALLS['ioctl']!, [0, 1, m])
+  const outs = encoder.call(allCalls()['ioctl']!, [0, 1, m])
   const data = encoder.data
   for (const { at } of encoder.relocations) new DataView(data.buffer).setBigUint64(at, 0x7fff_1234_5678n, true)
   change(data, Number(encoder.words[2]!.value))
@@ -41,14 +41,14 @@ test('A72: memory does not change what it was made of, and stays as it was when 
   settle(m, (data, at) => data.fill(9, at, at + 2))
   assert.deepEqual([bytes, m.bytes], [Uint8Array.of(1, 2), Uint8Array.of(9, 9)])
   const encoder = new PlainEncoder()
-  const [out] = encoder.call(CALLS['prctl']!, ['PR_GET_NAME', m])
+  const [out] = encoder.call(allCalls()['prctl']!, ['PR_GET_NAME', m])
   out?.settle?.({ result: 0, reply: new Uint8Array(0), data: new Uint8Array(0) })
   assert.deepEqual(m.bytes, Uint8Array.of(9, 9))
 })
 
 test('memory prints as its parts', () => {
   assert.equal(
-    printCall(CALLS['ioctl']!, [3, 'SIOCGIFINDEX', memory(['lo', 14, memory(['x'])])]),
+    printCall(allCalls()['ioctl']!, [3, 'SIOCGIFINDEX', memory(['lo', 14, memory(['x'])])]),
     'ioctl(3, SIOCGIFINDEX, {"lo", 14 x 0, &{"x"}})',
   )
 })
@@ -57,7 +57,7 @@ test('A72: memory is one thing for all steps of a program, relocated for each, a
   const inner = memory([4])
   const m = memory([inner, 'x'])
   const [one, other] = [new PlainEncoder(), new PlainEncoder()]
-  const prctl = CALLS['prctl']!
+  const prctl = allCalls()['prctl']!
   one.call(prctl, ['PR_GET_NAME', m])
   const size = one.data.length
   one.call(prctl, ['PR_SET_NAME', m])

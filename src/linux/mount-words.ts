@@ -2,7 +2,7 @@ import { flagSet, nameOf } from './constant-set.ts'
 import { MS, type MountFlag } from './tables/mount.ts'
 
 /** Flags of mount(2) by the words of mount(8) and fstab(5), one flag each. */
-export const MOUNT_WORDS = flagSet('MountWord', 'mount(8)', {
+export const MOUNT_WORDS = flagSet('MountWord', 'mount(8)', () => ({
   ro: 1,
   rdonly: 1,
   nosuid: 2,
@@ -26,7 +26,7 @@ export const MOUNT_WORDS = flagSet('MountWord', 'mount(8)', {
   iversion: 0x800000,
   strictatime: 0x1000000,
   lazytime: 0x2000000,
-})
+}))
 
 /** Words that mean all mounts below too. */
 const RECURSIVE: Readonly<Record<string, keyof typeof MOUNT_WORDS.values>> = {

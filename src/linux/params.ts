@@ -6,7 +6,7 @@ import { type ConstantSet, choiceValue, printChoice } from './constant-set.ts'
 import { DecimalPath } from './decimal-path.ts'
 import type { Encoder } from './encoder.ts'
 import { flagsValue, printFlags } from './flags.ts'
-import { terminated, textBytes } from './memory-fields.ts'
+import { terminatedText, textBytes } from './memory-fields.ts'
 import { Memory } from './memory.ts'
 import { Ref } from './ref.ts'
 import { octal } from './scalar-fields.ts'
@@ -138,7 +138,7 @@ export function pushPath(value: unknown, to: Encoder, where: string): void {
     to.relocate(at + prefix.length, to.wordOf(value.number), 'text')
     return to.push({ kind: 'data', value: at })
   }
-  to.push({ kind: 'data', value: to.place(terminated(textBytes(value, where))) })
+  to.push({ kind: 'data', value: to.place(terminatedText(value, where)) })
 }
 
 const printPath = (value: unknown): string =>

@@ -2,12 +2,15 @@ import { InvalidInputError } from '../base/errors.ts'
 import { choiceValue, nameOf } from './constant-set.ts'
 import { SIGNALS, type Signal } from './tables/signals.ts'
 
-const NAMES: readonly (string | undefined)[] = Array.from({ length: 65 }, (_, n) =>
-  n ? nameOf(SIGNALS, n) : undefined,
-)
+let known: readonly (string | undefined)[] | undefined
+
+const nameOfNumber = (n: number): string | undefined => {
+  known ??= Array.from({ length: LAST + 1 }, (_, number) => (number ? nameOf(SIGNALS, number) : undefined))
+  return known[n]
+}
 
 /** The name of a signal number, `SIGTERM`; `signal N` for one without a name. */
-export const signalName = (signal: number): string => NAMES[signal] ?? `signal ${signal}`
+export const signalName = (signal: number): string => nameOfNumber(signal) ?? `signal ${signal}`
 
 /**
  * The number of a signal: itself, or that of its name.
@@ -46,4 +49,4 @@ export function printSignalMask(mask: bigint): string {
 }
 
 const shortName = (n: number): string =>
-  n === 32 ? 'RTMIN' : n > 32 ? `RT_${n - 32}` : (NAMES[n] ?? String(n)).replace(/^SIG/, '')
+  n === 32 ? 'RTMIN' : n > 32 ? `RT_${n - 32}` : (nameOfNumber(n) ?? String(n)).replace(/^SIG/, '')

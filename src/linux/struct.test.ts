@@ -12,11 +12,11 @@ import { STRUCTS } from './structs/index.ts'
 import { STATMOUNT_STRUCT } from './structs/mounts.ts'
 import { CLONE_ARGS, SOCK_FPROG } from './structs/process.ts'
 
-const INNER = struct('inner', '', [
+const INNER = struct('inner', '', () => [
   ['a', u8],
   ['b', u16],
 ])
-const OUTER = struct('outer', '', [
+const OUTER = struct('outer', '', () => [
   ['first', u8],
   ['inner', nested(INNER)],
   ['number', u64],
@@ -97,7 +97,7 @@ test('decode() leaves out fields beyond the end of the bytes', () => {
 })
 
 test('encode() places pointed-at data and asks for relocations', () => {
-  const pointing = struct('pointing', '', [
+  const pointing = struct('pointing', '', () => [
     ['text', textPointer],
     ['bytes', bytesPointer],
     ['all', structsPointer(INNER)],

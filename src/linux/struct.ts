@@ -42,29 +42,47 @@ interface StructOptions {
 export class Struct {
   readonly name: string
   readonly header: string
-  readonly fields: readonly Field[]
-  readonly typeName: string
-  readonly c: string
   readonly union: boolean
   readonly partial: boolean
   readonly since: string | undefined
   readonly #showsZeros: boolean
   readonly #packed: readonly Arch[]
   readonly #layouts = new Map<Arch, Layout>()
-  readonly #names: ReadonlySet<string>
+  readonly #typeName: string | undefined
+  readonly #c: string | undefined
+  readonly #make: () => readonly Field[]
+  #fields: readonly Field[] | undefined
+  #names: ReadonlySet<string> | undefined
 
-  constructor(name: string, header: string, fields: readonly Field[], options: StructOptions) {
+  constructor(name: string, header: string, fields: () => readonly Field[], options: StructOptions) {
     this.name = name
     this.header = header
-    this.fields = fields
-    this.typeName = options.typeName ?? pascal(name)
-    this.c = options.c ?? `struct ${name}`
+    this.#make = fields
+    this.#typeName = options.typeName
+    this.#c = options.c
     this.union = options.union === true
     this.partial = options.partial === true
     this.since = options.since
     this.#showsZeros = options.showsZeros === true
     this.#packed = options.packed ?? []
-    this.#names = new Set(fields.map(([field]) => field))
+  }
+
+  /** Name of its TypeScript types */
+  get typeName(): string {
+    return this.#typeName ?? pascal(this.name)
+  }
+
+  /** As C writes it; empty for what no header has */
+  get c(): string {
+    return this.#c ?? `struct ${this.name}`
+  }
+
+  get fields(): readonly Field[] {
+    return (this.#fields ??= this.#make())
+  }
+
+  #fieldNames(): ReadonlySet<string> {
+    return (this.#names ??= new Set(this.fields.map(([field]) => field)))
   }
 
   /** Offsets by the rules of C: every field at a multiple of its alignment, the size a multiple of the largest. */
@@ -85,7 +103,7 @@ export class Struct {
   offset(field: string, arch: Arch = 'x64'): number {
     const found = this.layout(arch).fields.find(({ name }) => name === field)
     if (found) return found.at
-    throw new InvalidInputError(`${this.name} has no field ${field}${didYouMean(field, this.#names)}`, { field })
+    throw new InvalidInputError(`${this.name} has no field ${field}${didYouMean(field, this.#fieldNames())}`, { field })
   }
 
   /**
@@ -124,8 +142,8 @@ export class Struct {
       throw new InvalidInputError(`${where} must be an object with fields of ${this.name}`, { field: where })
     }
     for (const name of Object.keys(value)) {
-      if (this.#names.has(name)) continue
-      const message = `${where} has no field ${JSON.stringify(name)}${didYouMean(name, this.#names)}`
+      if (this.#fieldNames().has(name)) continue
+      const message = `${where} has no field ${JSON.stringify(name)}${didYouMean(name, this.#fieldNames())}`
       throw new InvalidInputError(message, { field: `${where}.${name}` })
     }
     return value as Readonly<Record<string, unknown>>
@@ -184,6 +202,12 @@ function pascal(name: string): string {
     .join('')
 }
 
-/** Declares a struct of a kernel header. */
-export const struct = (name: string, header: string, fields: readonly Field[], options: StructOptions = {}): Struct =>
-  new Struct(name, header, fields, options)
+const NO_OPTIONS: StructOptions = {}
+
+/** Declares a struct of a kernel header; its fields are looked at when it is first used. */
+export const struct = /* @__NO_SIDE_EFFECTS__ */ (
+  name: string,
+  header: string,
+  fields: () => readonly Field[],
+  options: StructOptions = NO_OPTIONS,
+): Struct => new Struct(name, header, fields, options)

@@ -1,4 +1,4 @@
-import { CALLS } from './calls/index.ts'
+import { findCall } from './calls/index.ts'
 
 /** Calls without a signature here that wait for something outside the kernel. */
 const WITHOUT_SIGNATURE = `
@@ -7,10 +7,10 @@ const WITHOUT_SIGNATURE = `
   semop semtimedop sendmmsg tee vmsplice writev
 `
 
-const WAITING: ReadonlySet<string> = new Set([
-  ...WITHOUT_SIGNATURE.trim().split(/\s+/),
-  ...Object.values(CALLS).flatMap((call) => (call.waits ? [call.name] : [])),
-])
+let names: ReadonlySet<string> | undefined
 
 /** Whether a system call, by its kernel name, may take any time at all: it waits for a peer, a child, a clock, a lock, a device. */
-export const waitsByNature = (kernelName: string): boolean => WAITING.has(kernelName)
+export function waitsByNature(kernelName: string): boolean {
+  names ??= new Set(WITHOUT_SIGNATURE.trim().split(/\s+/))
+  return names.has(kernelName) || findCall(kernelName)?.waits === true
+}

@@ -8,20 +8,21 @@ import type { SandboxPlan } from './plan-sandbox.ts'
 export function explainPlan(plan: SandboxPlan, command: Program): string {
   return [
     ...plan.owners.map(({ program }) =>
-      section('root agent: shows the owner of a bind as the sandbox’s user', program),
+      explainProgram('root agent: shows the owner of a bind as the sandbox’s user', program),
     ),
-    section('root agent, on the host', plan.host.program),
-    section('first process of the sandbox, at the same time; then its PID 1', plan.init),
-    section('the same process, just after it', plan.name),
-    section('PID 1, for each command', plan.fork.program),
-    section('the command’s process', command),
-    ...(plan.leave ? [section('root agent, when everything has ended', plan.leave)] : []),
+    explainProgram('root agent, on the host', plan.host.program),
+    explainProgram('first process of the sandbox, at the same time; then its PID 1', plan.init),
+    explainProgram('the same process, just after it', plan.name),
+    explainProgram('PID 1, for each command', plan.fork.program),
+    explainProgram('the command’s process', command),
+    ...(plan.leave ? [explainProgram('root agent, when everything has ended', plan.leave)] : []),
     ...(plan.cgroups.devices ? [deviceListing(plan.cgroups.devices)] : []),
     ...(plan.notApplied.length ? [notApplied(plan)] : []),
   ].join('\n\n')
 }
 
-const section = (title: string, program: Program): string =>
+/** One program as text: a heading, its steps in strace notation, the reasons beside them. */
+export const explainProgram = (title: string, program: Program): string =>
   `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
 
 /** What the kernel runs at every open and every node that is made, which its group is asked about. */

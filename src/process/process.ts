@@ -15,7 +15,7 @@ import {
 } from './streams/messages.ts'
 import { link } from './tree/link.ts'
 import type { Member } from './tree/member.ts'
-import { native } from './native.ts'
+import { native } from '../kernel/native.ts'
 import { type InputStream, isConsumed, type OutputStream } from './streams/program-streams.ts'
 import { givenAway, type ProcessRights, Rights } from './tree/rights.ts'
 

@@ -1,7 +1,7 @@
 import { AgentError } from '../base/errors.ts'
 import { errnoName } from '../linux/errno.ts'
-import type { Channel } from './addon.ts'
-import { native } from './native.ts'
+import type { Channel } from '../kernel/addon.ts'
+import { native } from '../kernel/native.ts'
 
 /** What is read from a descriptor, as it comes. */
 export interface DescriptorListener {

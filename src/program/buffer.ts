@@ -39,13 +39,14 @@ export class GrowingBuffer {
     this.#view.setUint32(at, value, true)
   }
 
-  /** Writes 64 bits; negative numbers in two's complement. */
+  /** Writes 64 bits where zeros are; negative numbers in two's complement. */
   u64(at: number, value: number | bigint): void {
+    if (value === 0) return
     if (typeof value === 'bigint') {
       this.#view.setBigUint64(at, BigInt.asUintN(64, value), true)
     } else {
       this.#view.setUint32(at, value >>> 0, true)
-      this.#view.setInt32(at + 4, Math.floor(value / 0x1_0000_0000), true)
+      if (value < 0 || value > 0xffff_ffff) this.#view.setInt32(at + 4, Math.floor(value / 0x1_0000_0000), true)
     }
   }
 

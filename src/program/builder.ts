@@ -1,7 +1,7 @@
 import { InvalidInputError, StateError, UnsupportedError } from '../base/errors.ts'
 import { machineArch, type Arch } from '../linux/arch.ts'
 import type { Call, EncodedOut } from '../linux/call.ts'
-import { CALLS } from '../linux/calls/index.ts'
+import { findCall } from '../linux/calls/index.ts'
 import { errnoNumber } from '../linux/errno.ts'
 import type { ProgramCalls } from '../linux/generated/signatures.ts'
 import { rawParam } from '../linux/params.ts'
@@ -117,7 +117,7 @@ export class ProgramBuilder {
     const tolerated = this.#tolerated
     this.#tolerated = NONE
     this.#encoded = undefined
-    this.#waits ||= waitsByNature(call.name)
+    this.#waits ||= call.waits === true || waitsByNature(call.name)
     this.#image.begin(number, tolerated.map(errnoNumber))
     const outs = this.#encodeOrBreak(call, args)
     this.#steps.push(
@@ -209,13 +209,26 @@ export class ProgramBuilder {
   }
 }
 
-for (const [name, call] of Object.entries(CALLS)) {
-  Object.defineProperty(ProgramBuilder.prototype, name, {
-    value(this: ProgramBuilder, ...args: unknown[]) {
-      return this.add(call, args)
+/**
+ * Behind the builder's own methods: a typed system call becomes one of them when it is first asked for. Making all of them takes longer
+ * than a short command does.
+ */
+const TYPED_CALLS = new Proxy(
+  {},
+  {
+    get(none, name) {
+      const call = typeof name === 'string' ? findCall(name) : undefined
+      if (!call) return Reflect.get(none, name) as unknown
+      const method = function (this: ProgramBuilder, ...args: unknown[]): unknown {
+        return this.add(call, args)
+      }
+      Object.defineProperty(ProgramBuilder.prototype, name, { value: method })
+      return method
     },
-  })
-}
+    has: (none, name) => Reflect.has(none, name) || (typeof name === 'string' && findCall(name) !== undefined),
+  },
+)
+Object.setPrototypeOf(ProgramBuilder.prototype, TYPED_CALLS)
 
 /** A program: the builder and a method per typed system call. */
 export type Program = ProgramBuilder & ProgramCalls

@@ -24,10 +24,10 @@ const WORDS = 6
 export class Image implements Encoder {
   readonly arch: Arch
   readonly #owner: object
-  readonly #steps = new GrowingBuffer(1024)
+  readonly #steps = new GrowingBuffer(4096)
   readonly #relocations = new GrowingBuffer(256)
   readonly #sends = new GrowingBuffer(32)
-  readonly #data = new GrowingBuffer(1024)
+  readonly #data = new GrowingBuffer(4096)
   #reply = 0
   #returns = 0
   #step = -1
@@ -68,8 +68,10 @@ export class Image implements Encoder {
       throw new InvalidInputError('A system call takes at most six arguments', { field: 'arguments' })
     }
     this.#steps.u64(this.#at + STEP.arguments + 8 * this.#word, value)
-    this.#kinds |= kind << (4 * this.#word)
-    this.#steps.u32(this.#at + STEP.kinds, this.#kinds)
+    if (kind !== VALUES.IMMEDIATE) {
+      this.#kinds |= kind << (4 * this.#word)
+      this.#steps.u32(this.#at + STEP.kinds, this.#kinds)
+    }
     this.#word++
   }
 

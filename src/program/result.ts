@@ -1,4 +1,4 @@
-import { AgentError, InvalidInputError, StateError, type SyscallFailure } from '../base/errors.ts'
+import { AgentError, InvalidInputError, StateError, SyscallError, type SyscallFailure } from '../base/errors.ts'
 import type { Word } from '../linux/encoder.ts'
 import { errnoName } from '../linux/errno.ts'
 import type { Ref } from '../linux/ref.ts'
@@ -159,4 +159,16 @@ export class ProgramResult {
       ...(step.because === undefined ? {} : { because: step.because }),
     }
   }
+}
+
+/**
+ * The result of a program that went through.
+ * @throws SyscallError for its failure, StateError when the filter of the process forbade a step
+ */
+export function succeeded(result: ProgramResult): ProgramResult {
+  const { failure } = result
+  if (!failure) return result
+  if (failure.errno !== FILTERED) throw new SyscallError(failure)
+  const why = `The filter of this process forbids ${failure.call}(${failure.args}): a filter is for good, fork from a process without it`
+  throw new StateError(why, { state: FILTERED, wanted: failure.call })
 }

@@ -11,6 +11,7 @@
  *      | SIGNALS {mask} --------------------> |
  *      | <--------------------- EXITED, CAUGHT|   events, id 0, at any time
  *      | FILTER, OPTIONS, ORPHAN -----------> |
+ *      | FOLLOW {pid, command} -------------> |   at the end of the connection: stand in for this child's terminal and end with its status
  *      | DETACH ----------------------------> |   from now on the end of the connection is not the end of the tree
  *      | (close) ---------------------------> |   kill what is owned, reap, run the clean-up programs, exit
  *
@@ -55,6 +56,7 @@ export const FRAMES = {
   FILTER: 6,
   OPTIONS: 7,
   ORPHAN: 8,
+  FOLLOW: 9,
   ANSWER_HELLO: 129,
   REPLY: 130,
   FAULT: 131,
@@ -202,6 +204,14 @@ export const STRUCTS = {
   orphan: [
     ['pid', 'i32'],
     ['signal', 'u32'],
+  ],
+  /**
+   * Followed by words that end in NUL each, or nothing: a command that is executed at the end with the status as one more word, when
+   * no clean-up program is registered or one fails. `terminal` 1: descriptor 4 is the master of the child's terminal
+   */
+  follow: [
+    ['pid', 'i32'],
+    ['terminal', 'u32'],
   ],
   /** Followed by the kernel's struct rusage; `status` is that of wait4(2) */
   exited: [

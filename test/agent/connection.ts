@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { FRAMES, SPECIALS } from '../../src/protocol/wire.ts'
-import { loadAddon, type Addon, type Channel } from '../../src/process/addon.ts'
+import { loadAddon, type Addon, type Channel } from '../../src/kernel/addon.ts'
 import { compileAddon, compileAgent } from './compile.ts'
 import { concat, frame, hello, little, program, type ProgramParts } from './encode.ts'
 

@@ -27,6 +27,9 @@ const FOREIGN_FD = 9
 /** A bit of a filter, as its words. */
 const bits = (bit: number) => Array.from({ length: 8 }, (_, i) => (i === bit >> 6 ? 1n << BigInt(bit & 63) : 0n))
 
+/** Of a command, each with a NUL behind. */
+const words = (value: string): Uint8Array => new TextEncoder().encode(value)
+
 /** What a process says of itself when it is a fresh image. */
 const image = frame('ANSWER_HELLO', struct('hello', { generation: GENERATION, pid: PID, hash: protocolHash() }), {
   id: 7,
@@ -285,6 +288,20 @@ export const orders: readonly Vector[] = [
     ],
     [reply([]), reply([]), reply([], { error: EINVAL })],
   ),
+  {
+    ...good(
+      'follow',
+      [
+        frame('FOLLOW', struct('follow', { pid: CHILD, terminal: 0 }), { id: 7 }),
+        frame('FOLLOW', concat(struct('follow', { pid: CHILD, terminal: 1 }), words('/bin/true\0delete\0')), { id: 7 }),
+        frame('FOLLOW', concat(struct('follow', { pid: CHILD }), words('not ended')), { id: 7 }),
+        frame('FOLLOW', struct('follow', { pid: 0 }), { id: 7 }),
+      ],
+      [reply([]), reply([]), reply([], { error: EINVAL }), reply([], { error: EINVAL })],
+    ),
+    // This kernel has no such child to end.
+    code: 125,
+  },
   good(
     'reexec-of-another-file',
     [run({ steps: [[SPECIALS.REEXEC, FOREIGN_FD]] })],

@@ -118,6 +118,7 @@ export const refusals: readonly Vector[] = [
   refused('cleanup-short', frame('CLEANUP', new Uint8Array(7), { id: 7 }), 'PAYLOAD_SHORT', 7),
   refused('filter-short', frame('FILTER', new Uint8Array(127), { id: 7 }), 'PAYLOAD_SHORT', 127),
   refused('orphan-long', frame('ORPHAN', new Uint8Array(9), { id: 7 }), 'PAYLOAD_SHORT', 9),
+  refused('follow-short', frame('FOLLOW', new Uint8Array(7), { id: 7 }), 'PAYLOAD_SHORT', 7),
   refused('cleanup-reserved', frame('CLEANUP', struct('cleanup', { reserved: 1 }), { id: 7 }), 'RESERVED_NOT_ZERO', 1),
   refused(
     'cleanup-broken-program',

@@ -20,7 +20,8 @@ export const placeOf = (path: string): BusPlace => ({ path, direct: path.endsWit
  * Where to ask, best first: the address in the environment, the socket of the bus, the socket of systemd itself (of the system's only root may).
  * @throws UnsupportedError where systemd is not PID 1
  */
-export function busPlaces(source: HostSource, kind: ManagerKind, uid: number): readonly BusPlace[] {
+export function busPlaces(
+  source: Pick<HostSource, 'entry' | 'variable' | 'mode'>, kind: ManagerKind, uid: number): readonly BusPlace[] {
   if (source.entry('/run/systemd/system')?.kind !== 'directory') {
     throw new UnsupportedError('systemd does not run this host', {
       fact: 'systemd',

@@ -56,7 +56,8 @@ export async function readBack(
   }
 }
 
-function isWritten(source: HostSource, property: UnitProperty, places: readonly GroupPlace[]): boolean {
+/** Whether the kernel has what systemd was told; true for a property that is in no file. */
+export function isWritten(source: Pick<HostSource, 'text'>, property: UnitProperty, places: readonly GroupPlace[]): boolean {
   const files = FILES[property.name]
   if (!files) return true
   const texts = places.flatMap(({ directory }) => files.map((file) => source.text(`${directory}/${file}`)))
@@ -79,7 +80,8 @@ function holds(text: string, { name, value }: UnitProperty): boolean {
 const hasDevice = (text: string, [path, rate]: readonly [string, bigint]): boolean =>
   rate === NO_LIMIT || text.split('\n').some((line) => line.startsWith(`${path.replace('/dev/block/', '')} `))
 
-const notEnforced = (unit: string, name: string): UnsupportedError =>
+/** What to say when it has not. */
+export const notEnforced = (unit: string, name: string): UnsupportedError =>
   new UnsupportedError(`systemd has ${name} of ${unit}, and the kernel has it not`, {
     fact: 'systemd.enforced',
     remedy:

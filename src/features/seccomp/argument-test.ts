@@ -1,10 +1,10 @@
 import { BPF_OP } from '../../linux/bpf-instructions.ts'
-import type { BpfGraph, NodeId } from './bpf-graph.ts'
+import type { BpfMaker, NodeId } from './bpf-graph.ts'
 import type { SeccompArgument } from './profile.ts'
 import { argumentHigh, argumentLow } from './seccomp-data.ts'
 
 /** Adds a test of one 64-bit argument that goes on with `yes` or `no`, and returns its first node. */
-export function argumentTest(graph: BpfGraph, test: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
+export function argumentTest(graph: BpfMaker, test: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
   switch (test.op) {
     case 'SCMP_CMP_EQ':
       return equal(graph, test, yes, no)
@@ -23,14 +23,14 @@ export function argumentTest(graph: BpfGraph, test: SeccompArgument, yes: NodeId
   }
 }
 
-function equal(graph: BpfGraph, { index, value }: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
+function equal(graph: BpfMaker, { index, value }: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
   const low = graph.load(argumentLow(index), graph.branch(BPF_OP.JEQ_K, lowHalf(value), yes, no))
   return graph.load(argumentHigh(index), graph.branch(BPF_OP.JEQ_K, highHalf(value), low, no))
 }
 
 /** The high half decides, unless it is equal: then the low half does, by `test`. */
 function greater(
-  graph: BpfGraph,
+  graph: BpfMaker,
   { index, value }: SeccompArgument,
   test: typeof BPF_OP.JGT_K | typeof BPF_OP.JGE_K,
   yes: NodeId,
@@ -41,13 +41,13 @@ function greater(
   return graph.load(argumentHigh(index), graph.branch(BPF_OP.JGT_K, highHalf(value), yes, notAbove))
 }
 
-function maskedEqual(graph: BpfGraph, test: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
+function maskedEqual(graph: BpfMaker, test: SeccompArgument, yes: NodeId, no: NodeId): NodeId {
   const { index, value: mask, valueTwo: wanted = 0 } = test
   const low = maskedHalf(graph, argumentLow(index), lowHalf(mask), lowHalf(wanted), yes, no)
   return maskedHalf(graph, argumentHigh(index), highHalf(mask), highHalf(wanted), low, no)
 }
 
-function maskedHalf(graph: BpfGraph, offset: number, mask: number, wanted: number, yes: NodeId, no: NodeId): NodeId {
+function maskedHalf(graph: BpfMaker, offset: number, mask: number, wanted: number, yes: NodeId, no: NodeId): NodeId {
   if (mask === 0) return wanted === 0 ? yes : no
   if (wanted === 0) return graph.load(offset, graph.branch(BPF_OP.JSET_K, mask, no, yes))
   const compare = graph.branch(BPF_OP.JEQ_K, wanted, yes, no)

@@ -13,13 +13,17 @@ export type BpfNode =
   | { readonly kind: 'load' | 'and'; readonly k: number; readonly next: NodeId }
   | { readonly kind: 'branch'; readonly test: BpfTest; readonly k: number; readonly yes: NodeId; readonly no: NodeId }
 
-/** A filter under construction as an acyclic graph; an equal node is made once, so equal endings of different rules are shared. */
-export interface BpfGraph {
-  readonly nodes: readonly BpfNode[]
+/** What filters are made with, from their ends: each call names what follows, which was made before. */
+export interface BpfMaker {
   returns(k: number): NodeId
   load(offset: number, next: NodeId): NodeId
   and(mask: number, next: NodeId): NodeId
   branch(test: BpfTest, k: number, yes: NodeId, no: NodeId): NodeId
+}
+
+/** A filter under construction as an acyclic graph; an equal node is made once, so equal endings of different rules are shared. */
+export interface BpfGraph extends BpfMaker {
+  readonly nodes: readonly BpfNode[]
 }
 
 /** Makes an empty graph. */

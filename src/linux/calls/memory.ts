@@ -9,26 +9,26 @@ import { AT, OPEN } from '../tables/open.ts'
 
 /** Memory of the process by address, and files by handle: for steps that know what an agent is made of. */
 export const MEMORY_CALLS = {
-  mmap: {
+  mmap: () => ({
     name: 'mmap',
     about:
       'Maps memory or a file (fd -1: none); gives the address. An address of 0 lets the kernel choose. EINVAL, ENOMEM',
     params: [u64('addr'), u64('length'), flags(PROT, 'prot'), flags(MAP), fd(), u64('offset')],
     result: VALUE,
-  },
-  munmap: {
+  }),
+  munmap: () => ({
     name: 'munmap',
     about: 'Takes a mapping away. EINVAL',
     params: [u64('addr'), u64('length')],
     result: NONE,
-  },
-  mprotect: {
+  }),
+  mprotect: () => ({
     name: 'mprotect',
     about: 'Sets the protection of mapped memory. EINVAL, EACCES, ENOMEM',
     params: [u64('addr'), u64('len'), flags(PROT, 'prot')],
     result: NONE,
-  },
-  futex: {
+  }),
+  futex: () => ({
     name: 'futex',
     about: 'Waits for, or wakes who waits for, a 32-bit word at an address. EAGAIN, ETIMEDOUT, EINTR',
     params: [
@@ -41,8 +41,8 @@ export const MEMORY_CALLS = {
     ],
     result: VALUE,
     waits: true,
-  },
-  name_to_handle_at: {
+  }),
+  name_to_handle_at: () => ({
     name: 'name_to_handle_at',
     about: 'A handle of a file and the id of its mount. EOPNOTSUPP, EOVERFLOW',
     params: [dirfd(), path(), outFileHandle, outInt('mount_id'), flags(AT)],
@@ -50,17 +50,17 @@ export const MEMORY_CALLS = {
       handle,
       mountId,
     })),
-  },
-  open_by_handle_at: {
+  }),
+  open_by_handle_at: () => ({
     name: 'open_by_handle_at',
     about: 'Opens the file of a handle, in the file system of `mount_fd`. ESTALE, EPERM',
     params: [fd('mount_fd'), fileHandle, flags(OPEN)],
     result: FD,
-  },
-  rt_sigqueueinfo: {
+  }),
+  rt_sigqueueinfo: () => ({
     name: 'rt_sigqueueinfo',
     about: 'Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN',
     params: [pid('tgid'), signal(), queuedInfo()],
     result: NONE,
-  },
-} as const satisfies Record<string, Call>
+  }),
+} satisfies Record<string, () => Call>

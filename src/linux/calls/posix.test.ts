@@ -10,10 +10,10 @@ import { type Fd, Ref } from '../ref.ts'
 import { MS } from '../tables/mount.ts'
 import { OPEN } from '../tables/open.ts'
 import { waitsByNature } from '../waits-by-nature.ts'
-import { CALLS } from './index.ts'
+import { allCalls } from './index.ts'
 
 const ARCHES: readonly Arch[] = ['x64', 'arm64']
-const call = (name: string): Call => CALLS[name]!
+const call = (name: string): Call => allCalls()[name]!
 const print = (name: string, ...args: readonly unknown[]): string => printCall(call(name), args)
 
 function encoded(name: string, args: readonly unknown[], arch: Arch = 'x64') {

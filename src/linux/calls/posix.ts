@@ -54,7 +54,7 @@ const TIMEOUT = nullable(structIn(TIMESPEC, 'timeout'))
  * Listings and errors show the kernel's.
  */
 export const POSIX_CALLS = {
-  open: {
+  open: () => ({
     name: 'openat',
     page: 'open',
     about:
@@ -62,142 +62,142 @@ export const POSIX_CALLS = {
     params: [WORKING_DIRECTORY, path(), flags(OPEN), optional(mode())],
     result: FD,
     waits: true,
-  },
-  mkdir: {
+  }),
+  mkdir: () => ({
     name: 'mkdirat',
     page: 'mkdir',
     about: 'Makes a directory; the umask applies. EEXIST, ENOENT, EROFS',
     params: [WORKING_DIRECTORY, path(), mode()],
     result: NONE,
-  },
-  rmdir: {
+  }),
+  rmdir: () => ({
     name: 'unlinkat',
     page: 'rmdir',
     about: 'Removes an empty directory. ENOTEMPTY, EBUSY (a mount point), ENOTDIR',
     params: [WORKING_DIRECTORY, path(), REMOVE_DIRECTORY],
     result: NONE,
-  },
-  unlink: {
+  }),
+  unlink: () => ({
     name: 'unlinkat',
     page: 'unlink',
     about: 'Removes a name of a file. EISDIR, ENOENT, EPERM',
     params: [WORKING_DIRECTORY, path(), NO_FLAGS],
     result: NONE,
-  },
-  link: {
+  }),
+  link: () => ({
     name: 'linkat',
     page: 'link',
     about: 'Makes a hard link. EXDEV, EPERM, EEXIST',
     params: [WORKING_DIRECTORY, path('oldpath'), WORKING_DIRECTORY, path('newpath'), NO_FLAGS],
     result: NONE,
-  },
-  symlink: {
+  }),
+  symlink: () => ({
     name: 'symlinkat',
     page: 'symlink',
     about: 'Makes a symbolic link that holds `target`. EEXIST',
     params: [text('target'), WORKING_DIRECTORY, path('linkpath')],
     result: NONE,
-  },
-  rename: {
+  }),
+  rename: () => ({
     name: 'renameat2',
     page: 'rename',
     about: 'Renames a file and replaces what is there. EXDEV, ENOTEMPTY, EISDIR',
     params: [WORKING_DIRECTORY, path('oldpath'), WORKING_DIRECTORY, path('newpath'), NO_FLAGS],
     result: NONE,
-  },
-  readlink: {
+  }),
+  readlink: () => ({
     name: 'readlinkat',
     page: 'readlink',
     about: 'What a symbolic link holds. EINVAL when it is none',
     params: [WORKING_DIRECTORY, path(), outText(4096)],
     result: out('string'),
-  },
-  access: {
+  }),
+  access: () => ({
     name: 'faccessat',
     page: 'access',
     about: 'Asks whether the real user may access a file. EACCES, ENOENT, EROFS',
     params: [WORKING_DIRECTORY, path(), flags(ACCESS, 'mode')],
     result: NONE,
-  },
-  stat: {
+  }),
+  stat: () => ({
     name: 'statx',
     page: 'stat',
     about: 'Tells type, owner, size, times, mount of a file; follows links. ENOENT, EACCES',
     params: [WORKING_DIRECTORY, path(), NO_FLAGS, STATX_WANTED, STAT],
     result: out('StatxDecoded'),
-  },
-  lstat: {
+  }),
+  lstat: () => ({
     name: 'statx',
     page: 'stat',
     about: 'As stat, of a symbolic link itself. ENOENT, EACCES',
     params: [WORKING_DIRECTORY, path(), NO_FOLLOW, STATX_WANTED, STAT],
     result: out('StatxDecoded'),
-  },
-  fstat: {
+  }),
+  fstat: () => ({
     name: 'statx',
     page: 'stat',
     about: 'As stat, of an open file. EBADF',
     params: [fd(), EMPTY_TEXT, EMPTY_PATH, STATX_WANTED, STAT],
     result: out('StatxDecoded'),
-  },
-  chmod: {
+  }),
+  chmod: () => ({
     name: 'fchmodat',
     page: 'chmod',
     about: 'Sets the permissions of a file; follows links. EPERM, ENOENT, EROFS',
     params: [WORKING_DIRECTORY, path(), mode()],
     result: NONE,
-  },
-  chown: {
+  }),
+  chown: () => ({
     name: 'fchownat',
     page: 'chown',
     about: 'Sets owner and group of a file; -1 leaves one as it is. EPERM, EINVAL (id not mapped)',
     params: [WORKING_DIRECTORY, path(), id('owner'), id('group'), NO_FLAGS],
     result: NONE,
-  },
-  lchown: {
+  }),
+  lchown: () => ({
     name: 'fchownat',
     page: 'chown',
     about: 'As chown, of a symbolic link itself. EPERM',
     params: [WORKING_DIRECTORY, path(), id('owner'), id('group'), NO_FOLLOW],
     result: NONE,
-  },
-  mkfifo: {
+  }),
+  mkfifo: () => ({
     name: 'mknodat',
     page: 'mknod',
     about: 'Makes a fifo; the umask applies. EEXIST, ENOENT, EROFS',
     params: [WORKING_DIRECTORY, path(), modeOfKind(S_IFIFO, 'S_IFIFO'), NO_FLAGS],
     result: NONE,
-  },
-  mknod: {
+  }),
+  mknod: () => ({
     name: 'mknodat',
     page: 'mknod',
     about: 'Makes a file, fifo, socket or device node (`makedev`). EPERM in a user namespace for devices, EEXIST',
     params: [WORKING_DIRECTORY, path(), mode(), optional(device())],
     result: NONE,
-  },
-  umount: {
+  }),
+  umount: () => ({
     name: 'umount2',
     page: 'umount',
     about: 'Takes a mount away. EBUSY, EINVAL when it is no mount or locked',
     params: [path('target'), NO_FLAGS],
     result: NONE,
-  },
-  dup2: {
+  }),
+  dup2: () => ({
     name: 'dup3',
     page: 'dup',
     about:
       'Copies a descriptor to a number of choice; the copy is not close-on-exec. EBADF, EINVAL when both are the same',
     params: [fd('oldfd'), fd('newfd'), NO_FLAGS],
     result: FD,
-  },
-  pipe: {
+  }),
+  pipe: () => ({
     name: 'pipe2',
     page: 'pipe',
     about: 'Makes a pipe whose ends survive an exec. EMFILE, ENFILE',
     params: [outPair(['read', 'write'], '{ readonly read: Fd; readonly write: Fd }'), NO_FLAGS],
     result: fds('read', 'write'),
-  },
-  poll: {
+  }),
+  poll: () => ({
     name: 'ppoll',
     page: 'poll',
     about:
@@ -205,8 +205,8 @@ export const POSIX_CALLS = {
     params: [sharedStructs(POLLFD, 'fds'), milliseconds(), constant(0, 'NULL', 'sigmask'), constant(8)],
     result: out('readonly PollfdDecoded[]'),
     waits: true,
-  },
-  select: {
+  }),
+  select: () => ({
     name: 'pselect6',
     page: 'select',
     about: 'Waits until descriptors below 1024 are ready, null for ever; gives which are. EBADF, EINVAL, EINTR',
@@ -220,8 +220,8 @@ export const POSIX_CALLS = {
     ],
     result: SELECTED,
     waits: true,
-  },
-  pselect6: {
+  }),
+  pselect6: () => ({
     name: 'pselect6',
     page: 'select',
     about: 'As select, with another mask of blocked signals meanwhile; null leaves it. EBADF, EINVAL, EINTR',
@@ -235,16 +235,16 @@ export const POSIX_CALLS = {
     ],
     result: SELECTED,
     waits: true,
-  },
-  accept: {
+  }),
+  accept: () => ({
     name: 'accept4',
     page: 'accept',
     about: 'Accepts a connection; its descriptor survives an exec. EAGAIN, EMFILE',
     params: [fd('sockfd'), NULL, NULL, NO_FLAGS],
     result: FD,
     waits: true,
-  },
-  acceptFrom: {
+  }),
+  acceptFrom: () => ({
     name: 'accept4',
     page: 'accept',
     about: 'Accepts a connection and tells whose it is. EAGAIN, EMFILE',
@@ -257,45 +257,45 @@ export const POSIX_CALLS = {
       opens: true,
     },
     waits: true,
-  },
-  getrlimit: {
+  }),
+  getrlimit: () => ({
     name: 'prlimit64',
     page: 'getrlimit',
     about: 'A resource limit of the process. EINVAL',
     params: [OF_SELF, choice(RLIMITS, 'resource'), constant(0, 'NULL', 'new_limit'), structOut(RLIMIT, 'old_limit')],
     result: LIMIT_PAIR,
-  },
-  setrlimit: {
+  }),
+  setrlimit: () => ({
     name: 'prlimit64',
     page: 'setrlimit',
     about: 'Sets a resource limit of the process; -1 is none. EPERM above the hard limit, EINVAL',
     params: [OF_SELF, choice(RLIMITS, 'resource'), limitPair(), constant(0, 'NULL', 'old_limit')],
     result: NONE,
-  },
-  getpgrp: { name: 'getpgid', page: 'getpgrp', about: 'Group of the process', params: [OF_SELF], result: PID },
-  gethostname: {
+  }),
+  getpgrp: () => ({ name: 'getpgid', page: 'getpgrp', about: 'Group of the process', params: [OF_SELF], result: PID }),
+  gethostname: () => ({
     name: 'uname',
     page: 'gethostname',
     about: 'Name of the host in the UTS namespace',
     params: [structOut(UTSNAME, 'buf')],
     result: combined('string', ([names]) => (names as { readonly nodename: string }).nodename),
-  },
-  waitpid: {
+  }),
+  waitpid: () => ({
     name: 'wait4',
     page: 'waitpid',
     about: 'Waits for a child and tells how it changed; pid 0 with WNOHANG when none has. ECHILD',
     params: [pid(), outInt('wstatus'), flags(WAIT, 'options'), structOut(RUSAGE, 'rusage')],
     result: WAITED,
     waits: true,
-  },
-  sigqueue: {
+  }),
+  sigqueue: () => ({
     name: 'rt_sigqueueinfo',
     page: 'rt_sigqueueinfo',
     about: 'Sends a signal with a value; the sender is what `info` says. ESRCH, EPERM, EAGAIN',
     params: [pid(), signal(), queuedInfo()],
     result: NONE,
-  },
-  fexecve: {
+  }),
+  fexecve: () => ({
     name: 'execveat',
     page: 'execveat',
     about:
@@ -303,8 +303,8 @@ export const POSIX_CALLS = {
     params: [fd(), EMPTY_TEXT, stringList('argv'), stringList('envp', 'count'), EMPTY_PATH],
     result: NONE,
     ends: true,
-  },
-  exit: {
+  }),
+  exit: () => ({
     name: 'exit_group',
     page: '_exit',
     about: 'Ends the process with a status',
@@ -312,5 +312,5 @@ export const POSIX_CALLS = {
     result: NONE,
     waits: true,
     ends: true,
-  },
-} as const satisfies Record<string, Call>
+  }),
+} satisfies Record<string, () => Call>

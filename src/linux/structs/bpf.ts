@@ -19,7 +19,7 @@ const target: FieldKind = {
 export const BPF_PROG_LOAD_ATTR = struct(
   'bpf_prog_load_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['prog_type', choice(4, BPF_PROG_TYPE)],
     ['insn_cnt', derived(u32, (input) => (lengthOf(input['insns']) ?? 0) / INSTRUCTION)],
     ['insns', bytesPointer],
@@ -40,7 +40,7 @@ export const BPF_PROG_LOAD_ATTR = struct(
 export const BPF_PROG_ATTACH_ATTR = struct(
   'bpf_prog_attach_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['target_fd', fd32],
     ['attach_bpf_fd', fd32],
     ['attach_type', choice(4, BPF_ATTACH_TYPE)],
@@ -54,7 +54,7 @@ export const BPF_PROG_ATTACH_ATTR = struct(
 export const BPF_PROG_QUERY_ATTR = struct(
   'bpf_prog_query_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['target_fd', fd32],
     ['attach_type', choice(4, BPF_ATTACH_TYPE)],
     ['query_flags', flags(4, BPF_QUERY_FLAGS)],
@@ -69,7 +69,7 @@ export const BPF_PROG_QUERY_ATTR = struct(
 export const BPF_PROG_ID_ATTR = struct(
   'bpf_prog_id_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['prog_id', u32],
     ['next_id', u32],
     ['open_flags', u32],
@@ -81,7 +81,7 @@ export const BPF_PROG_ID_ATTR = struct(
 export const BPF_INFO_ATTR = struct(
   'bpf_info_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['bpf_fd', fd32],
     ['info_len', u32],
     ['info', u64],
@@ -93,7 +93,7 @@ export const BPF_INFO_ATTR = struct(
 export const BPF_PROG_INFO = struct(
   'bpf_prog_info',
   'linux/bpf.h',
-  [
+  () => [
     ['type', choice(4, BPF_PROG_TYPE)],
     ['id', u32],
     ['tag', byteArray(8)],
@@ -114,7 +114,7 @@ export const BPF_PROG_INFO = struct(
 export const BPF_OBJ_ATTR = struct(
   'bpf_obj_attr',
   'linux/bpf.h',
-  [
+  () => [
     ['pathname', textPointer],
     ['bpf_fd', fd32],
     ['file_flags', u32],

@@ -24,7 +24,7 @@ import { SECCOMP_DATA } from './process.ts'
 export const EPOLL_EVENT = struct(
   'epoll_event',
   'linux/eventpoll.h',
-  [
+  () => [
     ['events', flags(4, EPOLL_EVENTS)],
     ['data', u64],
   ],
@@ -32,7 +32,7 @@ export const EPOLL_EVENT = struct(
 )
 
 /** The fixed part of an event of inotify(7); `len` bytes of name follow. */
-export const INOTIFY_EVENT = struct('inotify_event', 'linux/inotify.h', [
+export const INOTIFY_EVENT = struct('inotify_event', 'linux/inotify.h', () => [
   ['wd', i32],
   ['mask', flags(4, INOTIFY_EVENTS)],
   ['cookie', u32],
@@ -40,7 +40,7 @@ export const INOTIFY_EVENT = struct('inotify_event', 'linux/inotify.h', [
 ])
 
 /** A caught signal as signalfd(2) tells it. */
-export const SIGNALFD_SIGINFO = struct('signalfd_siginfo', 'linux/signalfd.h', [
+export const SIGNALFD_SIGINFO = struct('signalfd_siginfo', 'linux/signalfd.h', () => [
   ['ssi_signo', u32],
   ['ssi_errno', i32],
   ['ssi_code', i32],
@@ -69,7 +69,7 @@ export const SIGNALFD_SIGINFO = struct('signalfd_siginfo', 'linux/signalfd.h', [
 export const LANDLOCK_RULESET_ATTR = struct(
   'landlock_ruleset_attr',
   'linux/landlock.h',
-  [
+  () => [
     ['handled_access_fs', flags(8, LANDLOCK_ACCESS_FS)],
     ['handled_access_net', flags(8, LANDLOCK_ACCESS_NET)],
     ['scoped', flags(8, LANDLOCK_SCOPE)],
@@ -81,7 +81,7 @@ export const LANDLOCK_RULESET_ATTR = struct(
 export const LANDLOCK_PATH_BENEATH_ATTR = struct(
   'landlock_path_beneath_attr',
   'linux/landlock.h',
-  [
+  () => [
     ['allowed_access', flags(8, LANDLOCK_ACCESS_FS)],
     ['parent_fd', fd32],
   ],
@@ -92,7 +92,7 @@ export const LANDLOCK_PATH_BENEATH_ATTR = struct(
 export const LANDLOCK_NET_PORT_ATTR = struct(
   'landlock_net_port_attr',
   'linux/landlock.h',
-  [
+  () => [
     ['allowed_access', flags(8, LANDLOCK_ACCESS_NET)],
     ['port', u64],
   ],
@@ -100,7 +100,7 @@ export const LANDLOCK_NET_PORT_ATTR = struct(
 )
 
 /** A system call that a seccomp listener is asked about. */
-export const SECCOMP_NOTIF_STRUCT = struct('seccomp_notif', 'linux/seccomp.h', [
+export const SECCOMP_NOTIF_STRUCT = struct('seccomp_notif', 'linux/seccomp.h', () => [
   ['id', u64],
   ['pid', u32],
   ['flags', u32],
@@ -108,7 +108,7 @@ export const SECCOMP_NOTIF_STRUCT = struct('seccomp_notif', 'linux/seccomp.h', [
 ])
 
 /** The answer of a seccomp listener. */
-export const SECCOMP_NOTIF_RESP = struct('seccomp_notif_resp', 'linux/seccomp.h', [
+export const SECCOMP_NOTIF_RESP = struct('seccomp_notif_resp', 'linux/seccomp.h', () => [
   ['id', u64],
   ['val', signedCount64],
   ['error', i32],
@@ -116,7 +116,7 @@ export const SECCOMP_NOTIF_RESP = struct('seccomp_notif_resp', 'linux/seccomp.h'
 ])
 
 /** A descriptor that a seccomp listener puts into the process. */
-export const SECCOMP_NOTIF_ADDFD = struct('seccomp_notif_addfd', 'linux/seccomp.h', [
+export const SECCOMP_NOTIF_ADDFD = struct('seccomp_notif_addfd', 'linux/seccomp.h', () => [
   ['id', u64],
   ['flags', flags(4, SECCOMP_ADDFD)],
   ['srcfd', fd32],
@@ -125,7 +125,7 @@ export const SECCOMP_NOTIF_ADDFD = struct('seccomp_notif_addfd', 'linux/seccomp.
 ])
 
 /** Scheduling of a thread (sched_setattr(2)); times in ns. */
-export const SCHED_ATTR = struct('sched_attr', 'linux/sched/types.h', [
+export const SCHED_ATTR = struct('sched_attr', 'linux/sched/types.h', () => [
   ['size', derived(u32, () => 56)],
   ['sched_policy', choice(4, SCHED)],
   ['sched_flags', flags(8, SCHED_FLAGS)],
@@ -139,10 +139,10 @@ export const SCHED_ATTR = struct('sched_attr', 'linux/sched/types.h', [
 ])
 
 /** Real-time priority (sched_setscheduler(2)). */
-export const SCHED_PARAM = struct('sched_param', 'sched.h', [['sched_priority', i32]])
+export const SCHED_PARAM = struct('sched_param', 'sched.h', () => [['sched_priority', i32]])
 
 /** Owner of asynchronous signals (F_SETOWN_EX). */
-export const F_OWNER_EX = struct('f_owner_ex', 'linux/fcntl.h', [
+export const F_OWNER_EX = struct('f_owner_ex', 'linux/fcntl.h', () => [
   ['type', i32],
   ['pid', pid32],
 ])

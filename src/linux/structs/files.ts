@@ -21,7 +21,7 @@ import { STATX, STATX_ATTR } from '../tables/statx.ts'
 import { TIMESPEC } from './process.ts'
 
 /** openat2(2): flags, mode and how the path may be resolved. */
-export const OPEN_HOW = struct('open_how', 'linux/openat2.h', [
+export const OPEN_HOW = struct('open_how', 'linux/openat2.h', () => [
   ['flags', flags(8, OPEN)],
   ['mode', { ...u64, input: 'number', print: octal }],
   ['resolve', flags(8, RESOLVE)],
@@ -31,7 +31,7 @@ export const OPEN_HOW = struct('open_how', 'linux/openat2.h', [
 export const MOUNT_ATTR_STRUCT = struct(
   'mount_attr',
   'linux/mount.h',
-  [
+  () => [
     ['attr_set', flags(8, MOUNT_ATTR)],
     ['attr_clr', flags(8, MOUNT_ATTR)],
     ['propagation', flags(8, MS)],
@@ -41,14 +41,14 @@ export const MOUNT_ATTR_STRUCT = struct(
 )
 
 /** A time of statx(2). */
-export const STATX_TIMESTAMP = struct('statx_timestamp', 'linux/stat.h', [
+export const STATX_TIMESTAMP = struct('statx_timestamp', 'linux/stat.h', () => [
   ['tv_sec', signedCount64],
   ['tv_nsec', u32],
   ['__reserved', reserved(4, 4)],
 ])
 
 /** What statx(2) tells of a file. */
-export const STATX_STRUCT = struct('statx', 'linux/stat.h', [
+export const STATX_STRUCT = struct('statx', 'linux/stat.h', () => [
   ['stx_mask', flags(4, STATX)],
   ['stx_blksize', u32],
   ['stx_attributes', flags(8, STATX_ATTR)],
@@ -79,7 +79,7 @@ export const STATX_STRUCT = struct('statx', 'linux/stat.h', [
 export const LINUX_DIRENT64 = struct(
   'linux_dirent64',
   'linux/dirent.h',
-  [
+  () => [
     ['d_ino', u64],
     ['d_off', u64],
     ['d_reclen', u16],
@@ -92,7 +92,7 @@ export const LINUX_DIRENT64 = struct(
 export const FILE_TIMES = struct(
   'file_times',
   '',
-  [
+  () => [
     ['atime', nested(TIMESPEC)],
     ['mtime', nested(TIMESPEC)],
   ],
@@ -100,7 +100,7 @@ export const FILE_TIMES = struct(
 )
 
 /** A lock of fcntl(2). */
-export const FLOCK = struct('flock', 'linux/fcntl.h', [
+export const FLOCK = struct('flock', 'linux/fcntl.h', () => [
   ['l_type', choice(2, LOCK_TYPE)],
   ['l_whence', u16],
   ['l_start', signedCount64],

@@ -8,7 +8,7 @@ import { STATMOUNT } from '../tables/statmount.ts'
 export const MNT_ID_REQ = struct(
   'mnt_id_req',
   'linux/mount.h',
-  [
+  () => [
     ['size', derived(u32, () => 24)],
     ['mnt_ns_fd', fd32],
     ['mnt_id', u64],
@@ -21,7 +21,7 @@ export const MNT_ID_REQ = struct(
 export const STATMOUNT_STRUCT = struct(
   'statmount',
   'linux/mount.h',
-  [
+  () => [
     ['size', u32],
     ['mnt_opts', u32],
     ['mask', flags(8, STATMOUNT)],
@@ -59,7 +59,7 @@ export const STATMOUNT_STRUCT = struct(
 )
 
 /** A mounted file system (statfs(2)); sizes in blocks of `f_bsize` bytes. */
-export const STATFS = struct('statfs', 'asm/statfs.h', [
+export const STATFS = struct('statfs', 'asm/statfs.h', () => [
   ['f_type', count64],
   ['f_bsize', count64],
   ['f_blocks', u64],
@@ -75,7 +75,7 @@ export const STATFS = struct('statfs', 'asm/statfs.h', [
 ])
 
 /** The head of a file handle (name_to_handle_at(2)); `handle_bytes` bytes follow. */
-export const FILE_HANDLE = struct('file_handle', 'fcntl.h', [
+export const FILE_HANDLE = struct('file_handle', 'fcntl.h', () => [
   ['handle_bytes', u32],
   ['handle_type', i32],
 ])
@@ -84,7 +84,7 @@ export const FILE_HANDLE = struct('file_handle', 'fcntl.h', [
 export const IF_DQBLK = struct(
   'if_dqblk',
   'linux/quota.h',
-  [
+  () => [
     ['dqb_bhardlimit', u64],
     ['dqb_bsoftlimit', u64],
     ['dqb_curspace', u64],

@@ -19,7 +19,7 @@ import { CLONE } from '../tables/clone.ts'
 import { SIGNALS } from '../tables/signals.ts'
 
 /** clone3(2); the pointers are numbers: an address, or 0. */
-export const CLONE_ARGS = struct('clone_args', 'linux/sched.h', [
+export const CLONE_ARGS = struct('clone_args', 'linux/sched.h', () => [
   ['flags', flags(8, CLONE)],
   ['pidfd', u64],
   ['child_tid', u64],
@@ -34,19 +34,19 @@ export const CLONE_ARGS = struct('clone_args', 'linux/sched.h', [
 ])
 
 /** Seconds and nanoseconds. */
-export const TIMESPEC = struct('timespec', 'linux/time.h', [
+export const TIMESPEC = struct('timespec', 'linux/time.h', () => [
   ['tv_sec', signedCount64],
   ['tv_nsec', signedCount64],
 ])
 
 /** Seconds and microseconds. */
-export const TIMEVAL = struct('timeval', 'linux/time.h', [
+export const TIMEVAL = struct('timeval', 'linux/time.h', () => [
   ['tv_sec', signedCount64],
   ['tv_usec', signedCount64],
 ])
 
 /** A timer: when it fires first, and how often after that; zero disarms. */
-export const ITIMERSPEC = struct('itimerspec', 'linux/time.h', [
+export const ITIMERSPEC = struct('itimerspec', 'linux/time.h', () => [
   ['it_interval', nested(TIMESPEC)],
   ['it_value', nested(TIMESPEC)],
 ])
@@ -62,7 +62,7 @@ const limit: FieldKind = {
 export const RLIMIT = struct(
   'rlimit64',
   'linux/resource.h',
-  [
+  () => [
     ['rlim_cur', limit],
     ['rlim_max', limit],
   ],
@@ -70,7 +70,7 @@ export const RLIMIT = struct(
 )
 
 /** What a process used (getrusage(2)); sizes in KiB. */
-export const RUSAGE = struct('rusage', 'linux/resource.h', [
+export const RUSAGE = struct('rusage', 'linux/resource.h', () => [
   ['ru_utime', nested(TIMEVAL)],
   ['ru_stime', nested(TIMEVAL)],
   ['ru_maxrss', count64],
@@ -93,7 +93,7 @@ export const RUSAGE = struct('rusage', 'linux/resource.h', [
 export const CAP_USER_HEADER = struct(
   '__user_cap_header_struct',
   'linux/capability.h',
-  [
+  () => [
     ['version', u32],
     ['pid', i32],
   ],
@@ -104,7 +104,7 @@ export const CAP_USER_HEADER = struct(
 export const CAP_USER_DATA = struct(
   '__user_cap_data_struct',
   'linux/capability.h',
-  [
+  () => [
     ['effective', u32],
     ['permitted', u32],
     ['inheritable', u32],
@@ -113,7 +113,7 @@ export const CAP_USER_DATA = struct(
 )
 
 /** One instruction of a classic BPF program. */
-export const SOCK_FILTER = struct('sock_filter', 'linux/filter.h', [
+export const SOCK_FILTER = struct('sock_filter', 'linux/filter.h', () => [
   ['code', u16],
   ['jt', u8],
   ['jf', u8],
@@ -121,13 +121,13 @@ export const SOCK_FILTER = struct('sock_filter', 'linux/filter.h', [
 ])
 
 /** A classic BPF program; `len` is computed. */
-export const SOCK_FPROG = struct('sock_fprog', 'linux/filter.h', [
+export const SOCK_FPROG = struct('sock_fprog', 'linux/filter.h', () => [
   ['len', derived(u16, (input) => countOf(SOCK_FILTER, input['filter']))],
   ['filter', structsPointer(SOCK_FILTER)],
 ])
 
 /** What a seccomp filter judges. */
-export const SECCOMP_DATA = struct('seccomp_data', 'linux/seccomp.h', [
+export const SECCOMP_DATA = struct('seccomp_data', 'linux/seccomp.h', () => [
   ['nr', i32],
   ['arch', u32],
   ['instruction_pointer', u64],
@@ -138,7 +138,7 @@ export const SECCOMP_DATA = struct('seccomp_data', 'linux/seccomp.h', [
 export const UTSNAME = struct(
   'new_utsname',
   'linux/utsname.h',
-  [
+  () => [
     ['sysname', chars(65)],
     ['nodename', chars(65)],
     ['release', chars(65)],
@@ -150,7 +150,7 @@ export const UTSNAME = struct(
 )
 
 /** Memory, load and uptime of the machine (sysinfo(2)). */
-export const SYSINFO = struct('sysinfo', 'linux/sysinfo.h', [
+export const SYSINFO = struct('sysinfo', 'linux/sysinfo.h', () => [
   ['uptime', signedCount64],
   ['loads', array(u64, 3)],
   ['totalram', u64],
@@ -170,7 +170,7 @@ export const SYSINFO = struct('sysinfo', 'linux/sysinfo.h', [
 export const SIGACTION = struct(
   'kernel_sigaction',
   '',
-  [
+  () => [
     ['handler', u64],
     ['flags', u64],
     ['restorer', u64],

@@ -6,13 +6,13 @@ import { IFF, TUN_FLAGS } from '../tables/interfaces.ts'
 import { POLL } from '../tables/events.ts'
 
 /** A piece of memory; `iov_len` is computed from the bytes. */
-export const IOVEC = struct('iovec', 'linux/uio.h', [
+export const IOVEC = struct('iovec', 'linux/uio.h', () => [
   ['iov_base', bytesPointer],
   ['iov_len', derived(count64, (input) => lengthOf(input['iov_base']))],
 ])
 
 /** A message of sendmsg(2); counts and lengths are computed. `msg_name` is an encoded address, `msg_control` encoded headers. */
-export const MSGHDR = struct('msghdr', 'sys/socket.h', [
+export const MSGHDR = struct('msghdr', 'sys/socket.h', () => [
   ['msg_name', bytesPointer],
   ['msg_namelen', derived(u32, (input) => lengthOf(input['msg_name']))],
   ['msg_iov', structsPointer(IOVEC)],
@@ -23,27 +23,27 @@ export const MSGHDR = struct('msghdr', 'sys/socket.h', [
 ])
 
 /** The header of one control message; its data follows. */
-export const CMSGHDR = struct('cmsghdr', 'sys/socket.h', [
+export const CMSGHDR = struct('cmsghdr', 'sys/socket.h', () => [
   ['cmsg_len', count64],
   ['cmsg_level', i32],
   ['cmsg_type', i32],
 ])
 
 /** Credentials of a peer: SCM_CREDENTIALS, SO_PEERCRED. */
-export const UCRED = struct('ucred', 'sys/socket.h', [
+export const UCRED = struct('ucred', 'sys/socket.h', () => [
   ['pid', i32],
   ['uid', u32],
   ['gid', u32],
 ])
 
 /** An address of unix(7); encode paths with `unixAddress`, which also knows abstract names. */
-export const SOCKADDR_UN = struct('sockaddr_un', 'linux/un.h', [
+export const SOCKADDR_UN = struct('sockaddr_un', 'linux/un.h', () => [
   ['sun_family', choice(2, AF)],
   ['sun_path', byteArray(108)],
 ])
 
 /** An address of ip(7); `sin_port` in host order, `sin_addr` four bytes. */
-export const SOCKADDR_IN = struct('sockaddr_in', 'linux/in.h', [
+export const SOCKADDR_IN = struct('sockaddr_in', 'linux/in.h', () => [
   ['sin_family', choice(2, AF)],
   ['sin_port', be16],
   ['sin_addr', byteArray(4)],
@@ -51,7 +51,7 @@ export const SOCKADDR_IN = struct('sockaddr_in', 'linux/in.h', [
 ])
 
 /** An address of ipv6(7). */
-export const SOCKADDR_IN6 = struct('sockaddr_in6', 'linux/in6.h', [
+export const SOCKADDR_IN6 = struct('sockaddr_in6', 'linux/in6.h', () => [
   ['sin6_family', choice(2, AF)],
   ['sin6_port', be16],
   ['sin6_flowinfo', u32],
@@ -60,7 +60,7 @@ export const SOCKADDR_IN6 = struct('sockaddr_in6', 'linux/in6.h', [
 ])
 
 /** An address of netlink(7). */
-export const SOCKADDR_NL = struct('sockaddr_nl', 'linux/netlink.h', [
+export const SOCKADDR_NL = struct('sockaddr_nl', 'linux/netlink.h', () => [
   ['nl_family', choice(2, AF)],
   ['nl_pad', reserved(2, 2)],
   ['nl_pid', u32],
@@ -71,7 +71,7 @@ export const SOCKADDR_NL = struct('sockaddr_nl', 'linux/netlink.h', [
 export const IFREQ_FLAGS = struct(
   'ifreq_flags',
   'linux/if.h',
-  [
+  () => [
     ['ifr_name', chars(16)],
     ['ifr_flags', flags(2, IFF)],
     ['rest', reserved(22)],
@@ -83,7 +83,7 @@ export const IFREQ_FLAGS = struct(
 export const IFREQ_TUN = struct(
   'ifreq_tun',
   'linux/if.h',
-  [
+  () => [
     ['ifr_name', chars(16)],
     ['ifr_flags', flags(2, TUN_FLAGS)],
     ['rest', reserved(22)],
@@ -95,7 +95,7 @@ export const IFREQ_TUN = struct(
 export const IFREQ_INDEX = struct(
   'ifreq_index',
   'linux/if.h',
-  [
+  () => [
     ['ifr_name', chars(16)],
     ['ifr_ifindex', i32],
     ['rest', reserved(20)],
@@ -107,7 +107,7 @@ export const IFREQ_INDEX = struct(
 export const IFREQ_ADDR = struct(
   'ifreq_addr',
   'linux/if.h',
-  [
+  () => [
     ['ifr_name', chars(16)],
     ['family', choice(2, AF)],
     ['port', be16],
@@ -118,20 +118,20 @@ export const IFREQ_ADDR = struct(
 )
 
 /** One descriptor of poll(2). */
-export const POLLFD = struct('pollfd', 'poll.h', [
+export const POLLFD = struct('pollfd', 'poll.h', () => [
   ['fd', i32],
   ['events', flags(2, POLL)],
   ['revents', flags(2, POLL)],
 ])
 
 /** Time that a socket lingers after close (SO_LINGER). */
-export const LINGER = struct('linger', 'sys/socket.h', [
+export const LINGER = struct('linger', 'sys/socket.h', () => [
   ['l_onoff', i32],
   ['l_linger', i32],
 ])
 
 /** Size of a terminal in characters (TIOCSWINSZ). */
-export const WINSIZE = struct('winsize', 'asm/termios.h', [
+export const WINSIZE = struct('winsize', 'asm/termios.h', () => [
   ['ws_row', u16],
   ['ws_col', u16],
   ['ws_xpixel', u16],
@@ -139,7 +139,7 @@ export const WINSIZE = struct('winsize', 'asm/termios.h', [
 ])
 
 /** Modes of a terminal (TCGETS2, TCSETS2). */
-export const TERMIOS2 = struct('termios2', 'asm/termbits.h', [
+export const TERMIOS2 = struct('termios2', 'asm/termbits.h', () => [
   ['c_iflag', u32],
   ['c_oflag', u32],
   ['c_cflag', u32],

@@ -4,7 +4,7 @@ import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 export const BPF = choiceSet(
   'BpfCommand',
   'linux/bpf.h',
-  {
+  () => ({
     BPF_MAP_CREATE: 0,
     BPF_MAP_LOOKUP_ELEM: 1,
     BPF_MAP_UPDATE_ELEM: 2,
@@ -42,7 +42,7 @@ export const BPF = choiceSet(
     BPF_ITER_CREATE: 33,
     BPF_LINK_DETACH: 34,
     BPF_PROG_BIND_MAP: 35,
-  },
+  }),
   { isEnum: true },
 )
 export type BpfCommand = NameOf<typeof BPF>
@@ -51,7 +51,7 @@ export type BpfCommand = NameOf<typeof BPF>
 export const BPF_PROG_TYPE = choiceSet(
   'BpfProgType',
   'linux/bpf.h',
-  {
+  () => ({
     BPF_PROG_TYPE_UNSPEC: 0,
     BPF_PROG_TYPE_SOCKET_FILTER: 1,
     BPF_PROG_TYPE_KPROBE: 2,
@@ -84,7 +84,7 @@ export const BPF_PROG_TYPE = choiceSet(
     BPF_PROG_TYPE_LSM: 29,
     BPF_PROG_TYPE_SK_LOOKUP: 30,
     BPF_PROG_TYPE_SYSCALL: 31,
-  },
+  }),
   { isEnum: true },
 )
 export type BpfProgType = NameOf<typeof BPF_PROG_TYPE>
@@ -93,7 +93,7 @@ export type BpfProgType = NameOf<typeof BPF_PROG_TYPE>
 export const BPF_ATTACH_TYPE = choiceSet(
   'BpfAttachType',
   'linux/bpf.h',
-  {
+  () => ({
     BPF_CGROUP_INET_INGRESS: 0,
     BPF_CGROUP_INET_EGRESS: 1,
     BPF_CGROUP_INET_SOCK_CREATE: 2,
@@ -137,21 +137,21 @@ export const BPF_ATTACH_TYPE = choiceSet(
     BPF_PERF_EVENT: 41,
     BPF_TRACE_KPROBE_MULTI: 42,
     BPF_LSM_CGROUP: 43,
-  },
+  }),
   { isEnum: true },
 )
 export type BpfAttachType = NameOf<typeof BPF_ATTACH_TYPE>
 
 /** Flags of BPF_PROG_ATTACH. */
-export const BPF_ATTACH_FLAGS = flagSet('BpfAttachFlag', 'linux/bpf.h', {
+export const BPF_ATTACH_FLAGS = flagSet('BpfAttachFlag', 'linux/bpf.h', () => ({
   BPF_F_ALLOW_OVERRIDE: 1,
   BPF_F_ALLOW_MULTI: 2,
   BPF_F_REPLACE: 4,
-})
+}))
 export type BpfAttachFlag = NameOf<typeof BPF_ATTACH_FLAGS>
 
 /** Flags of BPF_PROG_QUERY. */
-export const BPF_QUERY_FLAGS = flagSet('BpfQueryFlag', 'linux/bpf.h', {
+export const BPF_QUERY_FLAGS = flagSet('BpfQueryFlag', 'linux/bpf.h', () => ({
   BPF_F_QUERY_EFFECTIVE: 1,
-})
+}))
 export type BpfQueryFlag = NameOf<typeof BPF_QUERY_FLAGS>

@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Capabilities (capabilities(7)) by bit number. */
-export const CAPABILITIES = choiceSet('Capability', 'linux/capability.h', {
+export const CAPABILITIES = choiceSet('Capability', 'linux/capability.h', () => ({
   CAP_CHOWN: 0,
   CAP_DAC_OVERRIDE: 1,
   CAP_DAC_READ_SEARCH: 2,
@@ -43,11 +43,11 @@ export const CAPABILITIES = choiceSet('Capability', 'linux/capability.h', {
   CAP_PERFMON: 38,
   CAP_BPF: 39,
   CAP_CHECKPOINT_RESTORE: 40,
-})
+}))
 export type Capability = NameOf<typeof CAPABILITIES>
 
 /** Secure bits of PR_SET_SECUREBITS. */
-export const SECUREBITS = flagSet('Securebit', 'linux/securebits.h', {
+export const SECUREBITS = flagSet('Securebit', 'linux/securebits.h', () => ({
   SECBIT_NOROOT: 1,
   SECBIT_NOROOT_LOCKED: 2,
   SECBIT_NO_SETUID_FIXUP: 4,
@@ -56,5 +56,5 @@ export const SECUREBITS = flagSet('Securebit', 'linux/securebits.h', {
   SECBIT_KEEP_CAPS_LOCKED: 0x20,
   SECBIT_NO_CAP_AMBIENT_RAISE: 0x40,
   SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED: 0x80,
-})
+}))
 export type Securebit = NameOf<typeof SECUREBITS>

@@ -1,7 +1,7 @@
 import { type NameOf, flagSet } from '../constant-set.ts'
 
 /** Flags of clone3(2), unshare(2) and setns(2). */
-export const CLONE = flagSet('CloneFlag', 'linux/sched.h', {
+export const CLONE = flagSet('CloneFlag', 'linux/sched.h', () => ({
   CLONE_VM: 0x100,
   CLONE_FS: 0x200,
   CLONE_FILES: 0x400,
@@ -29,5 +29,5 @@ export const CLONE = flagSet('CloneFlag', 'linux/sched.h', {
   CLONE_CLEAR_SIGHAND: 0x100000000,
   CLONE_INTO_CGROUP: 0x200000000,
   CLONE_NEWTIME: 0x80,
-})
+}))
 export type CloneFlag = NameOf<typeof CLONE>

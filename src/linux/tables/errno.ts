@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet } from '../constant-set.ts'
 
 /** Error numbers, one table for x86-64 and arm64 (errno(3)); an alias stands after the name that is printed. */
-export const ERRNO = choiceSet('Errno', 'errno.h', {
+export const ERRNO = choiceSet('Errno', 'errno.h', () => ({
   EPERM: 1,
   ENOENT: 2,
   ESRCH: 3,
@@ -136,7 +136,7 @@ export const ERRNO = choiceSet('Errno', 'errno.h', {
   ERFKILL: 132,
   EHWPOISON: 133,
   ENOTSUP: 95,
-})
+}))
 export type Errno = NameOf<typeof ERRNO>
 
 /** What each error says, in the words of strerror(3). */

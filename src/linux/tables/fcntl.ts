@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Commands of fcntl(2). */
-export const FCNTL = choiceSet('FcntlCommand', 'linux/fcntl.h', {
+export const FCNTL = choiceSet('FcntlCommand', 'linux/fcntl.h', () => ({
   F_DUPFD: 0,
   F_GETFD: 1,
   F_SETFD: 2,
@@ -35,30 +35,30 @@ export const FCNTL = choiceSet('FcntlCommand', 'linux/fcntl.h', {
   F_SET_FILE_RW_HINT: 1038,
   F_DUPFD_QUERY: 1027, // Linux 6.10
   F_CREATED_QUERY: 1028, // Linux 6.12
-})
+}))
 export type FcntlCommand = NameOf<typeof FCNTL>
 
 /** Descriptor flags of F_SETFD. */
-export const FD_FLAGS = flagSet('FdFlag', 'fcntl.h', {
+export const FD_FLAGS = flagSet('FdFlag', 'fcntl.h', () => ({
   FD_CLOEXEC: 1,
-})
+}))
 export type FdFlag = NameOf<typeof FD_FLAGS>
 
 /** Seals of a memfd (F_ADD_SEALS). */
-export const SEALS = flagSet('SealFlag', 'linux/fcntl.h', {
+export const SEALS = flagSet('SealFlag', 'linux/fcntl.h', () => ({
   F_SEAL_SEAL: 1,
   F_SEAL_SHRINK: 2,
   F_SEAL_GROW: 4,
   F_SEAL_WRITE: 8,
   F_SEAL_FUTURE_WRITE: 0x10,
   F_SEAL_EXEC: 0x20, // Linux 6.3
-})
+}))
 export type SealFlag = NameOf<typeof SEALS>
 
 /** Whom F_SETOWN_EX means. */
-export const F_OWNER = choiceSet('OwnerType', 'linux/fcntl.h', {
+export const F_OWNER = choiceSet('OwnerType', 'linux/fcntl.h', () => ({
   F_OWNER_TID: 0,
   F_OWNER_PID: 1,
   F_OWNER_PGRP: 2,
-})
+}))
 export type OwnerType = NameOf<typeof F_OWNER>

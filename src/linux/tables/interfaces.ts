@@ -1,7 +1,7 @@
 import { type NameOf, flagSet } from '../constant-set.ts'
 
 /** Flags of a network interface (netdevice(7)). */
-export const IFF = flagSet('InterfaceFlag', 'linux/if.h', {
+export const IFF = flagSet('InterfaceFlag', 'linux/if.h', () => ({
   IFF_UP: 1,
   IFF_BROADCAST: 2,
   IFF_DEBUG: 4,
@@ -21,11 +21,11 @@ export const IFF = flagSet('InterfaceFlag', 'linux/if.h', {
   IFF_LOWER_UP: 0x10000,
   IFF_DORMANT: 0x20000,
   IFF_ECHO: 0x40000,
-})
+}))
 export type InterfaceFlag = NameOf<typeof IFF>
 
 /** Flags of TUNSETIFF. */
-export const TUN_FLAGS = flagSet('TunFlag', 'linux/if_tun.h', {
+export const TUN_FLAGS = flagSet('TunFlag', 'linux/if_tun.h', () => ({
   IFF_TUN: 1,
   IFF_TAP: 2,
   IFF_NAPI: 0x10,
@@ -39,15 +39,15 @@ export const TUN_FLAGS = flagSet('TunFlag', 'linux/if_tun.h', {
   IFF_DETACH_QUEUE: 0x400,
   IFF_PERSIST: 0x800,
   IFF_NOFILTER: 0x1000,
-})
+}))
 export type TunFlag = NameOf<typeof TUN_FLAGS>
 
 /** Offloads of TUNSETOFFLOAD. */
-export const TUN_OFFLOAD = flagSet('TunOffload', 'linux/if_tun.h', {
+export const TUN_OFFLOAD = flagSet('TunOffload', 'linux/if_tun.h', () => ({
   TUN_F_CSUM: 1,
   TUN_F_TSO4: 2,
   TUN_F_TSO6: 4,
   TUN_F_TSO_ECN: 8,
   TUN_F_UFO: 0x10,
-})
+}))
 export type TunOffload = NameOf<typeof TUN_OFFLOAD>

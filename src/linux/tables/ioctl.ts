@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Requests to terminals (ioctl_tty(2)), and those of every descriptor. */
-export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', {
+export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', () => ({
   TCGETS: 0x5401,
   TCSETS: 0x5402,
   TCSETSW: 0x5403,
@@ -79,11 +79,11 @@ export const IOCTL_TTY = choiceSet('TtyRequest', 'sys/ioctl.h', {
   TIOCMIWAIT: 0x545c,
   TIOCGICOUNT: 0x545d,
   FIOQSIZE: 0x5460,
-})
+}))
 export type TtyRequest = NameOf<typeof IOCTL_TTY>
 
 /** Requests to network interfaces (netdevice(7)). */
-export const IOCTL_NET = choiceSet('NetRequest', 'linux/sockios.h', {
+export const IOCTL_NET = choiceSet('NetRequest', 'linux/sockios.h', () => ({
   SIOCSPGRP: 0x8902,
   SIOCGPGRP: 0x8904,
   SIOCATMARK: 0x8905,
@@ -167,11 +167,11 @@ export const IOCTL_NET = choiceSet('NetRequest', 'linux/sockios.h', {
   SIOCGSTAMPNS_NEW: 0x80108907,
   SIOCINQ: 0x541b,
   SIOCOUTQ: 0x5411,
-})
+}))
 export type NetRequest = NameOf<typeof IOCTL_NET>
 
 /** Requests to /dev/net/tun. */
-export const IOCTL_TUN = choiceSet('TunRequest', 'linux/if_tun.h', {
+export const IOCTL_TUN = choiceSet('TunRequest', 'linux/if_tun.h', () => ({
   TUNSETNOCSUM: 0x400454c8,
   TUNSETDEBUG: 0x400454c9,
   TUNSETIFF: 0x400454ca,
@@ -200,14 +200,14 @@ export const IOCTL_TUN = choiceSet('TunRequest', 'linux/if_tun.h', {
   TUNSETFILTEREBPF: 0x800454e1,
   TUNSETCARRIER: 0x400454e2,
   TUNGETDEVNETNS: 0x54e3,
-})
+}))
 export type TunRequest = NameOf<typeof IOCTL_TUN>
 
 /** What the first byte of a read from a pty master in packet mode says (TIOCPKT). */
 export const TIOCPKT = flagSet(
   'PacketStatus',
   'sys/ioctl.h',
-  {
+  () => ({
     TIOCPKT_DATA: 0,
     TIOCPKT_FLUSHREAD: 1,
     TIOCPKT_FLUSHWRITE: 2,
@@ -216,13 +216,13 @@ export const TIOCPKT = flagSet(
     TIOCPKT_NOSTOP: 0x10,
     TIOCPKT_DOSTOP: 0x20,
     TIOCPKT_IOCTL: 0x40,
-  },
+  }),
   { namesZero: true },
 )
 export type PacketStatus = NameOf<typeof TIOCPKT>
 
 /** Requests to block devices and file systems. */
-export const IOCTL_BLOCK = choiceSet('BlockRequest', 'linux/fs.h', {
+export const IOCTL_BLOCK = choiceSet('BlockRequest', 'linux/fs.h', () => ({
   FS_IOC_SET_ENCRYPTION_POLICY: 0x800c6613,
   FS_IOC_GET_ENCRYPTION_PWSALT: 0x40106614,
   FS_IOC_GET_ENCRYPTION_POLICY: 0x400c6615,
@@ -293,11 +293,11 @@ export const IOCTL_BLOCK = choiceSet('BlockRequest', 'linux/fs.h', {
   LOOP_CTL_ADD: 0x4c80,
   LOOP_CTL_REMOVE: 0x4c81,
   LOOP_CTL_GET_FREE: 0x4c82,
-})
+}))
 export type BlockRequest = NameOf<typeof IOCTL_BLOCK>
 
 /** Requests to namespace files (ioctl_ns(2)). */
-export const IOCTL_NS = choiceSet('NamespaceRequest', 'linux/nsfs.h', {
+export const IOCTL_NS = choiceSet('NamespaceRequest', 'linux/nsfs.h', () => ({
   NS_GET_USERNS: 0xb701,
   NS_GET_PARENT: 0xb702,
   NS_GET_NSTYPE: 0xb703,
@@ -307,14 +307,14 @@ export const IOCTL_NS = choiceSet('NamespaceRequest', 'linux/nsfs.h', {
   NS_GET_TGID_FROM_PIDNS: 0x8004b707, // Linux 6.11
   NS_GET_PID_IN_PIDNS: 0x8004b708, // Linux 6.11
   NS_GET_TGID_IN_PIDNS: 0x8004b709, // Linux 6.11
-})
+}))
 export type NamespaceRequest = NameOf<typeof IOCTL_NS>
 
 /** Requests to a seccomp listener. */
-export const IOCTL_SECCOMP = choiceSet('SeccompRequest', 'linux/seccomp.h', {
+export const IOCTL_SECCOMP = choiceSet('SeccompRequest', 'linux/seccomp.h', () => ({
   SECCOMP_IOCTL_NOTIF_RECV: 0xc0502100,
   SECCOMP_IOCTL_NOTIF_SEND: 0xc0182101,
   SECCOMP_IOCTL_NOTIF_ID_VALID: 0x40082102,
   SECCOMP_IOCTL_NOTIF_ADDFD: 0x40182103,
-})
+}))
 export type SeccompRequest = NameOf<typeof IOCTL_SECCOMP>

@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet } from '../constant-set.ts'
 
 /** Operations of keyctl(2). */
-export const KEYCTL = choiceSet('KeyctlOperation', 'linux/keyctl.h', {
+export const KEYCTL = choiceSet('KeyctlOperation', 'linux/keyctl.h', () => ({
   KEYCTL_GET_KEYRING_ID: 0,
   KEYCTL_JOIN_SESSION_KEYRING: 1,
   KEYCTL_UPDATE: 2,
@@ -35,11 +35,11 @@ export const KEYCTL = choiceSet('KeyctlOperation', 'linux/keyctl.h', {
   KEYCTL_MOVE: 30,
   KEYCTL_CAPABILITIES: 31,
   KEYCTL_WATCH_KEY: 32,
-})
+}))
 export type KeyctlOperation = NameOf<typeof KEYCTL>
 
 /** Keyrings and keys by role. */
-export const KEY_SPEC = choiceSet('KeySpec', 'linux/keyctl.h', {
+export const KEY_SPEC = choiceSet('KeySpec', 'linux/keyctl.h', () => ({
   KEY_SPEC_THREAD_KEYRING: -1,
   KEY_SPEC_PROCESS_KEYRING: -2,
   KEY_SPEC_SESSION_KEYRING: -3,
@@ -48,5 +48,5 @@ export const KEY_SPEC = choiceSet('KeySpec', 'linux/keyctl.h', {
   KEY_SPEC_GROUP_KEYRING: -6,
   KEY_SPEC_REQKEY_AUTH_KEY: -7,
   KEY_SPEC_REQUESTOR_KEYRING: -8,
-})
+}))
 export type KeySpec = NameOf<typeof KEY_SPEC>

@@ -4,7 +4,7 @@ import { type NameOf, flagSet } from '../constant-set.ts'
 export const PROT = flagSet(
   'ProtFlag',
   'linux/mman.h',
-  {
+  () => ({
     PROT_NONE: 0,
     PROT_READ: 1,
     PROT_WRITE: 2,
@@ -12,13 +12,13 @@ export const PROT = flagSet(
     PROT_SEM: 8,
     PROT_GROWSDOWN: 0x1000000,
     PROT_GROWSUP: 0x2000000,
-  },
+  }),
   { namesZero: true },
 )
 export type ProtFlag = NameOf<typeof PROT>
 
 /** Flags of mmap(2). */
-export const MAP = flagSet('MapFlag', 'linux/mman.h', {
+export const MAP = flagSet('MapFlag', 'linux/mman.h', () => ({
   MAP_SHARED: 1,
   MAP_PRIVATE: 2,
   MAP_FIXED: 0x10,
@@ -32,30 +32,30 @@ export const MAP = flagSet('MapFlag', 'linux/mman.h', {
   MAP_HUGETLB: 0x40000,
   MAP_SYNC: 0x80000,
   MAP_FIXED_NOREPLACE: 0x100000,
-})
+}))
 export type MapFlag = NameOf<typeof MAP>
 
 /** Flags of mlockall(2). */
-export const MCL = flagSet('MlockallFlag', 'linux/mman.h', {
+export const MCL = flagSet('MlockallFlag', 'linux/mman.h', () => ({
   MCL_CURRENT: 1,
   MCL_FUTURE: 2,
   MCL_ONFAULT: 4,
-})
+}))
 export type MlockallFlag = NameOf<typeof MCL>
 
 /** Flags of getrandom(2). */
-export const GRND = flagSet('GetrandomFlag', 'linux/random.h', {
+export const GRND = flagSet('GetrandomFlag', 'linux/random.h', () => ({
   GRND_NONBLOCK: 1,
   GRND_RANDOM: 2,
   GRND_INSECURE: 4,
-})
+}))
 export type GetrandomFlag = NameOf<typeof GRND>
 
 /** Flags of splice(2). */
-export const SPLICE = flagSet('SpliceFlag', 'fcntl.h', {
+export const SPLICE = flagSet('SpliceFlag', 'fcntl.h', () => ({
   SPLICE_F_MOVE: 1,
   SPLICE_F_NONBLOCK: 2,
   SPLICE_F_MORE: 4,
   SPLICE_F_GIFT: 8,
-})
+}))
 export type SpliceFlag = NameOf<typeof SPLICE>

@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Flags of mount(2); those after MS_LAZYTIME belong to the kernel, which ignores them in a call. */
-export const MS = flagSet('MountFlag', 'linux/mount.h', {
+export const MS = flagSet('MountFlag', 'linux/mount.h', () => ({
   MS_RDONLY: 1,
   MS_NOSUID: 2,
   MS_NODEV: 4,
@@ -34,28 +34,28 @@ export const MS = flagSet('MountFlag', 'linux/mount.h', {
   MS_ACTIVE: 0x40000000,
   MS_NOUSER: 0x80000000,
   MS_VERBOSE: 0x8000,
-})
+}))
 export type MountFlag = NameOf<typeof MS>
 
 /** What MS_REMOUNT may change, and the magic number that mount(2) wanted in the upper half of its flags before Linux 2.4. */
-export const MS_MASKS = choiceSet('MountMask', 'linux/mount.h', {
+export const MS_MASKS = choiceSet('MountMask', 'linux/mount.h', () => ({
   MS_RMT_MASK: 0x2800051,
   MS_MGC_VAL: 0xc0ed0000,
   MS_MGC_MSK: 0xffff0000,
-})
+}))
 export type MountMask = NameOf<typeof MS_MASKS>
 
 /** Flags of umount2(2). */
-export const UMOUNT = flagSet('UmountFlag', 'sys/mount.h', {
+export const UMOUNT = flagSet('UmountFlag', 'sys/mount.h', () => ({
   MNT_FORCE: 1,
   MNT_DETACH: 2,
   MNT_EXPIRE: 4,
   UMOUNT_NOFOLLOW: 8,
-})
+}))
 export type UmountFlag = NameOf<typeof UMOUNT>
 
 /** Attributes of a mount: mount_setattr(2), fsmount(2). */
-export const MOUNT_ATTR = flagSet('MountAttr', 'linux/mount.h', {
+export const MOUNT_ATTR = flagSet('MountAttr', 'linux/mount.h', () => ({
   MOUNT_ATTR_RDONLY: 1,
   MOUNT_ATTR_NOSUID: 2,
   MOUNT_ATTR_NODEV: 4,
@@ -67,22 +67,22 @@ export const MOUNT_ATTR = flagSet('MountAttr', 'linux/mount.h', {
   MOUNT_ATTR_IDMAP: 0x100000,
   MOUNT_ATTR_NOSYMFOLLOW: 0x200000,
   MOUNT_ATTR_RELATIME: 0,
-})
+}))
 export type MountAttr = NameOf<typeof MOUNT_ATTR>
 
 /** Flags of open_tree(2), which takes some of `AtFlag` too. */
-export const OPEN_TREE = flagSet('OpenTreeFlag', 'linux/mount.h', {
+export const OPEN_TREE = flagSet('OpenTreeFlag', 'linux/mount.h', () => ({
   OPEN_TREE_CLONE: 1,
   OPEN_TREE_CLOEXEC: 0o2000000,
   AT_SYMLINK_NOFOLLOW: 0x100,
   AT_NO_AUTOMOUNT: 0x800,
   AT_EMPTY_PATH: 0x1000,
   AT_RECURSIVE: 0x8000,
-})
+}))
 export type OpenTreeFlag = NameOf<typeof OPEN_TREE>
 
 /** Flags of move_mount(2). */
-export const MOVE_MOUNT = flagSet('MoveMountFlag', 'linux/mount.h', {
+export const MOVE_MOUNT = flagSet('MoveMountFlag', 'linux/mount.h', () => ({
   MOVE_MOUNT_F_SYMLINKS: 1,
   MOVE_MOUNT_F_AUTOMOUNTS: 2,
   MOVE_MOUNT_F_EMPTY_PATH: 4,
@@ -91,20 +91,20 @@ export const MOVE_MOUNT = flagSet('MoveMountFlag', 'linux/mount.h', {
   MOVE_MOUNT_T_EMPTY_PATH: 0x40,
   MOVE_MOUNT_SET_GROUP: 0x100,
   MOVE_MOUNT_BENEATH: 0x200, // Linux 6.5
-})
+}))
 export type MoveMountFlag = NameOf<typeof MOVE_MOUNT>
 
 /** Flags of fsopen(2). */
-export const FSOPEN = flagSet('FsopenFlag', 'linux/mount.h', {
+export const FSOPEN = flagSet('FsopenFlag', 'linux/mount.h', () => ({
   FSOPEN_CLOEXEC: 1,
-})
+}))
 export type FsopenFlag = NameOf<typeof FSOPEN>
 
 /** Commands of fsconfig(2). */
 export const FSCONFIG = choiceSet(
   'FsconfigCommand',
   'linux/mount.h',
-  {
+  () => ({
     FSCONFIG_SET_FLAG: 0,
     FSCONFIG_SET_STRING: 1,
     FSCONFIG_SET_BINARY: 2,
@@ -113,22 +113,22 @@ export const FSCONFIG = choiceSet(
     FSCONFIG_SET_FD: 5,
     FSCONFIG_CMD_CREATE: 6,
     FSCONFIG_CMD_RECONFIGURE: 7,
-  },
+  }),
   { isEnum: true },
 )
 export type FsconfigCommand = NameOf<typeof FSCONFIG>
 
 /** Flags of fsmount(2). */
-export const FSMOUNT = flagSet('FsmountFlag', 'linux/mount.h', {
+export const FSMOUNT = flagSet('FsmountFlag', 'linux/mount.h', () => ({
   FSMOUNT_CLOEXEC: 1,
-})
+}))
 export type FsmountFlag = NameOf<typeof FSMOUNT>
 
 /** Flags of fspick(2). */
-export const FSPICK = flagSet('FspickFlag', 'linux/mount.h', {
+export const FSPICK = flagSet('FspickFlag', 'linux/mount.h', () => ({
   FSPICK_CLOEXEC: 1,
   FSPICK_SYMLINK_NOFOLLOW: 2,
   FSPICK_NO_AUTOMOUNT: 4,
   FSPICK_EMPTY_PATH: 8,
-})
+}))
 export type FspickFlag = NameOf<typeof FSPICK>

@@ -4,7 +4,7 @@ import { type NameOf, flagSet } from '../constant-set.ts'
 export const PERSONALITY = flagSet(
   'PersonalityFlag',
   'linux/personality.h',
-  {
+  () => ({
     PER_LINUX: 0,
     PER_LINUX32: 8,
     PER_MASK: 0xff,
@@ -19,7 +19,7 @@ export const PERSONALITY = flagSet(
     WHOLE_SECONDS: 0x2000000,
     STICKY_TIMEOUTS: 0x4000000,
     ADDR_LIMIT_3GB: 0x8000000,
-  },
+  }),
   { field: 0xff, isEnum: true },
 )
 export type PersonalityFlag = NameOf<typeof PERSONALITY>

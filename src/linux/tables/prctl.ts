@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet } from '../constant-set.ts'
 
 /** Operations of prctl(2). */
-export const PRCTL = choiceSet('PrctlOption', 'linux/prctl.h', {
+export const PRCTL = choiceSet('PrctlOption', 'linux/prctl.h', () => ({
   PR_SET_PDEATHSIG: 1,
   PR_GET_PDEATHSIG: 2,
   PR_GET_DUMPABLE: 3,
@@ -78,11 +78,11 @@ export const PRCTL = choiceSet('PrctlOption', 'linux/prctl.h', {
   PR_LOCK_SHADOW_STACK_STATUS: 76, // Linux 6.13
   PR_TIMER_CREATE_RESTORE_IDS: 77, // Linux 6.15
   PR_FUTEX_HASH: 78, // Linux 6.16
-})
+}))
 export type PrctlOption = NameOf<typeof PRCTL>
 
 /** Named arguments of prctl(2) operations. */
-export const PRCTL_VALUES = choiceSet('PrctlValue', 'linux/prctl.h', {
+export const PRCTL_VALUES = choiceSet('PrctlValue', 'linux/prctl.h', () => ({
   PR_UNALIGN_NOPRINT: 1,
   PR_UNALIGN_SIGBUS: 2,
   PR_FPEMU_NOPRINT: 1,
@@ -170,5 +170,5 @@ export const PRCTL_VALUES = choiceSet('PrctlValue', 'linux/prctl.h', {
   PR_SME_VL_LEN_MASK: 65535,
   PR_SME_VL_INHERIT: 131072,
   PR_SET_VMA_ANON_NAME: 0,
-})
+}))
 export type PrctlValue = NameOf<typeof PRCTL_VALUES>

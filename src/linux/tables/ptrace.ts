@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Requests of ptrace(2) that both architectures have. */
-export const PTRACE = choiceSet('PtraceRequest', 'linux/ptrace.h', {
+export const PTRACE = choiceSet('PtraceRequest', 'linux/ptrace.h', () => ({
   PTRACE_TRACEME: 0,
   PTRACE_PEEKTEXT: 1,
   PTRACE_PEEKDATA: 2,
@@ -34,14 +34,14 @@ export const PTRACE = choiceSet('PtraceRequest', 'linux/ptrace.h', {
   PTRACE_GET_SYSCALL_INFO: 16910,
   PTRACE_GET_RSEQ_CONFIGURATION: 16911,
   PTRACE_SET_SYSCALL_INFO: 0x4212, // Linux 6.16
-})
+}))
 export type PtraceRequest = NameOf<typeof PTRACE>
 
 /** Requests of ptrace(2) that only x86-64 has. */
 export const PTRACE_X64 = choiceSet(
   'PtraceRequestX64',
   'linux/ptrace.h',
-  {
+  () => ({
     PTRACE_GETREGS: 12,
     PTRACE_SETREGS: 13,
     PTRACE_GETFPREGS: 14,
@@ -53,7 +53,7 @@ export const PTRACE_X64 = choiceSet(
     PTRACE_SET_THREAD_AREA: 26,
     PTRACE_ARCH_PRCTL: 30,
     PTRACE_SINGLEBLOCK: 33,
-  },
+  }),
   { arch: 'x64' },
 )
 export type PtraceRequestX64 = NameOf<typeof PTRACE_X64>
@@ -62,16 +62,16 @@ export type PtraceRequestX64 = NameOf<typeof PTRACE_X64>
 export const PTRACE_ARM64 = choiceSet(
   'PtraceRequestArm64',
   'linux/ptrace.h',
-  {
+  () => ({
     PTRACE_PEEKMTETAGS: 33,
     PTRACE_POKEMTETAGS: 34,
-  },
+  }),
   { arch: 'arm64' },
 )
 export type PtraceRequestArm64 = NameOf<typeof PTRACE_ARM64>
 
 /** Why a traced process stopped. */
-export const PTRACE_EVENTS = choiceSet('PtraceEvent', 'linux/ptrace.h', {
+export const PTRACE_EVENTS = choiceSet('PtraceEvent', 'linux/ptrace.h', () => ({
   PTRACE_EVENT_FORK: 1,
   PTRACE_EVENT_VFORK: 2,
   PTRACE_EVENT_CLONE: 3,
@@ -80,27 +80,27 @@ export const PTRACE_EVENTS = choiceSet('PtraceEvent', 'linux/ptrace.h', {
   PTRACE_EVENT_EXIT: 6,
   PTRACE_EVENT_SECCOMP: 7,
   PTRACE_EVENT_STOP: 128,
-})
+}))
 export type PtraceEvent = NameOf<typeof PTRACE_EVENTS>
 
 /** What PTRACE_GETEVENTMSG says at a system-call stop. */
-export const PTRACE_EVENTMSG = choiceSet('PtraceEventMessage', 'linux/ptrace.h', {
+export const PTRACE_EVENTMSG = choiceSet('PtraceEventMessage', 'linux/ptrace.h', () => ({
   PTRACE_EVENTMSG_SYSCALL_ENTRY: 1,
   PTRACE_EVENTMSG_SYSCALL_EXIT: 2,
-})
+}))
 export type PtraceEventMessage = NameOf<typeof PTRACE_EVENTMSG>
 
 /** Kinds of stops of PTRACE_GET_SYSCALL_INFO. */
-export const PTRACE_SYSCALL_INFO = choiceSet('PtraceSyscallInfo', 'linux/ptrace.h', {
+export const PTRACE_SYSCALL_INFO = choiceSet('PtraceSyscallInfo', 'linux/ptrace.h', () => ({
   PTRACE_SYSCALL_INFO_NONE: 0,
   PTRACE_SYSCALL_INFO_ENTRY: 1,
   PTRACE_SYSCALL_INFO_EXIT: 2,
   PTRACE_SYSCALL_INFO_SECCOMP: 3,
-})
+}))
 export type PtraceSyscallInfo = NameOf<typeof PTRACE_SYSCALL_INFO>
 
 /** Options of PTRACE_SETOPTIONS. */
-export const PTRACE_OPTIONS = flagSet('PtraceOption', 'linux/ptrace.h', {
+export const PTRACE_OPTIONS = flagSet('PtraceOption', 'linux/ptrace.h', () => ({
   PTRACE_O_TRACESYSGOOD: 1,
   PTRACE_O_TRACEFORK: 2,
   PTRACE_O_TRACEVFORK: 4,
@@ -111,5 +111,5 @@ export const PTRACE_OPTIONS = flagSet('PtraceOption', 'linux/ptrace.h', {
   PTRACE_O_TRACESECCOMP: 0x80,
   PTRACE_O_EXITKILL: 0x100000,
   PTRACE_O_SUSPEND_SECCOMP: 0x200000,
-})
+}))
 export type PtraceOption = NameOf<typeof PTRACE_OPTIONS>

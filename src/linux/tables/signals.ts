@@ -4,7 +4,7 @@ import { type NameOf, choiceSet } from '../constant-set.ts'
  * Signals 1 to 64 (signal(7)), as the kernel numbers them: `SIGRTMIN` is 32 here, whereas libc keeps 32 and 33 for itself;
  * `SIGRT_n` is strace's name of the n-th real-time signal.
  */
-export const SIGNALS = choiceSet('Signal', 'signal.h', {
+export const SIGNALS = choiceSet('Signal', 'signal.h', () => ({
   SIGHUP: 1,
   SIGINT: 2,
   SIGQUIT: 3,
@@ -72,5 +72,5 @@ export const SIGNALS = choiceSet('Signal', 'signal.h', {
   SIGRT_30: 62,
   SIGRT_31: 63,
   SIGRTMAX: 64,
-})
+}))
 export type Signal = NameOf<typeof SIGNALS>

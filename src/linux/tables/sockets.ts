@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Address families of socket(2). */
-export const AF = choiceSet('AddressFamily', 'sys/socket.h', {
+export const AF = choiceSet('AddressFamily', 'sys/socket.h', () => ({
   AF_UNIX: 1,
   AF_UNSPEC: 0,
   AF_LOCAL: 1,
@@ -51,14 +51,14 @@ export const AF = choiceSet('AddressFamily', 'sys/socket.h', {
   AF_SMC: 43,
   AF_XDP: 44,
   AF_MCTP: 45,
-})
+}))
 export type AddressFamily = NameOf<typeof AF>
 
 /** Type of a socket in the low bits, and flags. */
 export const SOCK = flagSet(
   'SocketType',
   'sys/socket.h',
-  {
+  () => ({
     SOCK_STREAM: 1,
     SOCK_DGRAM: 2,
     SOCK_RAW: 3,
@@ -68,13 +68,13 @@ export const SOCK = flagSet(
     SOCK_PACKET: 0o12,
     SOCK_CLOEXEC: 0o2000000,
     SOCK_NONBLOCK: 0o4000,
-  },
+  }),
   { field: 0xf },
 )
 export type SocketType = NameOf<typeof SOCK>
 
 /** Flags of sendmsg(2) and recvmsg(2). */
-export const MSG = flagSet('MsgFlag', 'sys/socket.h', {
+export const MSG = flagSet('MsgFlag', 'sys/socket.h', () => ({
   MSG_OOB: 1,
   MSG_PEEK: 2,
   MSG_DONTROUTE: 4,
@@ -96,11 +96,11 @@ export const MSG = flagSet('MsgFlag', 'sys/socket.h', {
   MSG_ZEROCOPY: 0x4000000,
   MSG_FASTOPEN: 0x20000000,
   MSG_CMSG_CLOEXEC: 0x40000000,
-})
+}))
 export type MsgFlag = NameOf<typeof MSG>
 
 /** Levels of setsockopt(2). */
-export const SOL = choiceSet('SocketLevel', 'sys/socket.h', {
+export const SOL = choiceSet('SocketLevel', 'sys/socket.h', () => ({
   SOL_SOCKET: 1,
   SOL_RAW: 255,
   SOL_DECNET: 261,
@@ -134,11 +134,11 @@ export const SOL = choiceSet('SocketLevel', 'sys/socket.h', {
   SOL_UDP: 17,
   SOL_IPV6: 41,
   SOL_ICMPV6: 58,
-})
+}))
 export type SocketLevel = NameOf<typeof SOL>
 
 /** Options of level SOL_SOCKET (socket(7)). */
-export const SO = choiceSet('SocketOption', 'sys/socket.h', {
+export const SO = choiceSet('SocketOption', 'sys/socket.h', () => ({
   SO_TIMESTAMP: 29,
   SO_TIMESTAMPNS: 35,
   SO_TIMESTAMPING: 37,
@@ -221,28 +221,28 @@ export const SO = choiceSet('SocketOption', 'sys/socket.h', {
   SO_RCVMARK: 75,
   SO_PASSPIDFD: 76, // Linux 6.5
   SO_PEERPIDFD: 77, // Linux 6.5
-})
+}))
 export type SocketOption = NameOf<typeof SO>
 
 /** Control messages of unix sockets (unix(7)). */
-export const SCM = choiceSet('ControlMessage', 'sys/socket.h', {
+export const SCM = choiceSet('ControlMessage', 'sys/socket.h', () => ({
   SCM_RIGHTS: 1,
   SCM_CREDENTIALS: 2,
   SCM_SECURITY: 3,
   SCM_PIDFD: 4, // Linux 6.5
-})
+}))
 export type ControlMessage = NameOf<typeof SCM>
 
 /** Directions of shutdown(2). */
-export const SHUT = choiceSet('ShutdownHow', 'sys/socket.h', {
+export const SHUT = choiceSet('ShutdownHow', 'sys/socket.h', () => ({
   SHUT_RD: 0,
   SHUT_WR: 1,
   SHUT_RDWR: 2,
-})
+}))
 export type ShutdownHow = NameOf<typeof SHUT>
 
 /** IP protocols. */
-export const IPPROTO = choiceSet('IpProtocol', 'netinet/in.h', {
+export const IPPROTO = choiceSet('IpProtocol', 'netinet/in.h', () => ({
   IPPROTO_IP: 0,
   IPPROTO_ICMP: 1,
   IPPROTO_IGMP: 2,
@@ -277,11 +277,11 @@ export const IPPROTO = choiceSet('IpProtocol', 'netinet/in.h', {
   IPPROTO_NONE: 59,
   IPPROTO_DSTOPTS: 60,
   IPPROTO_MH: 135,
-})
+}))
 export type IpProtocol = NameOf<typeof IPPROTO>
 
 /** Options of tcp(7). */
-export const TCP = choiceSet('TcpOption', 'linux/tcp.h', {
+export const TCP = choiceSet('TcpOption', 'linux/tcp.h', () => ({
   TCP_NODELAY: 1,
   TCP_MAXSEG: 2,
   TCP_CORK: 3,
@@ -317,11 +317,11 @@ export const TCP = choiceSet('TcpOption', 'linux/tcp.h', {
   TCP_INQ: 36,
   TCP_CM_INQ: 36,
   TCP_TX_DELAY: 37,
-})
+}))
 export type TcpOption = NameOf<typeof TCP>
 
 /** Protocols of AF_NETLINK sockets. */
-export const NETLINK = choiceSet('NetlinkFamily', 'linux/netlink.h', {
+export const NETLINK = choiceSet('NetlinkFamily', 'linux/netlink.h', () => ({
   NETLINK_ROUTE: 0,
   NETLINK_USERSOCK: 2,
   NETLINK_SOCK_DIAG: 4,
@@ -340,5 +340,5 @@ export const NETLINK = choiceSet('NetlinkFamily', 'linux/netlink.h', {
   NETLINK_RDMA: 20,
   NETLINK_CRYPTO: 21,
   NETLINK_SMC: 22,
-})
+}))
 export type NetlinkFamily = NameOf<typeof NETLINK>

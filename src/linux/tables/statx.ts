@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Fields that statx(2) is asked for. */
-export const STATX = flagSet('StatxMask', 'linux/stat.h', {
+export const STATX = flagSet('StatxMask', 'linux/stat.h', () => ({
   STATX_BASIC_STATS: 0x7ff,
   STATX_TYPE: 1,
   STATX_MODE: 2,
@@ -21,11 +21,11 @@ export const STATX = flagSet('StatxMask', 'linux/stat.h', {
   STATX_SUBVOL: 0x8000, // Linux 6.10
   STATX_WRITE_ATOMIC: 0x10000, // Linux 6.11
   STATX_DIO_READ_ALIGN: 0x20000, // Linux 6.14
-})
+}))
 export type StatxMask = NameOf<typeof STATX>
 
 /** Attributes of a file in `struct statx`. */
-export const STATX_ATTR = flagSet('StatxAttr', 'linux/stat.h', {
+export const STATX_ATTR = flagSet('StatxAttr', 'linux/stat.h', () => ({
   STATX_ATTR_COMPRESSED: 4,
   STATX_ATTR_IMMUTABLE: 0x10,
   STATX_ATTR_APPEND: 0x20,
@@ -36,11 +36,11 @@ export const STATX_ATTR = flagSet('StatxAttr', 'linux/stat.h', {
   STATX_ATTR_VERITY: 0x100000,
   STATX_ATTR_DAX: 0x200000,
   STATX_ATTR_WRITE_ATOMIC: 0x400000, // Linux 6.11
-})
+}))
 export type StatxAttr = NameOf<typeof STATX_ATTR>
 
 /** File types in the mode of a file (inode(7)). */
-export const FILE_TYPE = choiceSet('FileType', 'linux/stat.h', {
+export const FILE_TYPE = choiceSet('FileType', 'linux/stat.h', () => ({
   S_IFSOCK: 0o140000,
   S_IFLNK: 0o120000,
   S_IFREG: 0o100000,
@@ -48,11 +48,11 @@ export const FILE_TYPE = choiceSet('FileType', 'linux/stat.h', {
   S_IFDIR: 0o40000,
   S_IFCHR: 0o20000,
   S_IFIFO: 0o10000,
-})
+}))
 export type FileType = NameOf<typeof FILE_TYPE>
 
 /** File types in a directory entry. */
-export const DIRENT_TYPE = choiceSet('DirentType', 'dirent.h', {
+export const DIRENT_TYPE = choiceSet('DirentType', 'dirent.h', () => ({
   DT_UNKNOWN: 0,
   DT_FIFO: 1,
   DT_CHR: 2,
@@ -62,5 +62,5 @@ export const DIRENT_TYPE = choiceSet('DirentType', 'dirent.h', {
   DT_LNK: 10,
   DT_SOCK: 12,
   DT_WHT: 14,
-})
+}))
 export type DirentType = NameOf<typeof DIRENT_TYPE>

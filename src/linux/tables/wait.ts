@@ -1,7 +1,7 @@
 import { type NameOf, choiceSet, flagSet } from '../constant-set.ts'
 
 /** Flags of wait4(2) and waitid(2). */
-export const WAIT = flagSet('WaitFlag', 'linux/wait.h', {
+export const WAIT = flagSet('WaitFlag', 'linux/wait.h', () => ({
   WNOHANG: 1,
   WUNTRACED: 2,
   WCONTINUED: 8,
@@ -11,14 +11,14 @@ export const WAIT = flagSet('WaitFlag', 'linux/wait.h', {
   __WALL: 0x40000000,
   __WCLONE: 0x80000000,
   WSTOPPED: 2,
-})
+}))
 export type WaitFlag = NameOf<typeof WAIT>
 
 /** What waitid(2) waits for. */
-export const IDTYPE = choiceSet('IdType', 'linux/wait.h', {
+export const IDTYPE = choiceSet('IdType', 'linux/wait.h', () => ({
   P_ALL: 0,
   P_PID: 1,
   P_PGID: 2,
   P_PIDFD: 3,
-})
+}))
 export type IdType = NameOf<typeof IDTYPE>

@@ -60,7 +60,7 @@ async function readMore(caller: Caller, fd: number): Promise<Uint8Array[]> {
 
 /** The typed call decodes the names, and bytes that are no text would be lost. */
 const GETDENTS64: Call = {
-  ...FILE_CALLS.getdents64,
+  ...FILE_CALLS.getdents64(),
   params: [fdParam(), outBytes()],
   result: out('Uint8Array'),
 }

@@ -1,13 +1,13 @@
 import { closeSync, readFileSync } from 'node:fs'
+import { succeeded } from '../../program/result.ts'
 import { InvalidInputError, StateError, SyscallError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { errnoName } from '../../linux/errno.ts'
 import { signalNumber } from '../../linux/signal.ts'
 import { program } from '../../program/builder.ts'
-import type { Channel } from '../addon.ts'
+import type { Channel } from '../../kernel/addon.ts'
 import type { Caller } from '../caller.ts'
-import { succeeded } from '../tree/member.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import { waitFor } from '../connection/waiting.ts'
 
 /** Which process is meant, for good: a pid alone is given to another process once its own has ended. Plain data, to be stored. */

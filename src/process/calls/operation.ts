@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../../base/errors.ts'
 import type { Call } from '../../linux/call.ts'
 import { isCallOptions } from '../../linux/call-options.ts'
-import { CALLS } from '../../linux/calls/index.ts'
+import { allCalls } from '../../linux/calls/index.ts'
 import { FOREIGN } from '../../linux/foreign.ts'
 import { didYouMean } from '../../linux/nearest.ts'
 import type { ProgramBuilder } from '../../program/builder.ts'
@@ -73,8 +73,8 @@ function parseDeed(value: unknown, where: string): RuledOperation<unknown>['do']
   if (typeof value === 'function') return value as FunctionOperation<unknown>
   if (!isCall(value)) throw noOperation(where, '[name, …], a function, { do: operation } or a list of these')
   const [name] = value
-  if (name === 'syscall' || Object.hasOwn(CALLS, name) || Object.hasOwn(FOREIGN, name)) return value
-  const guess = didYouMean(name, Object.keys(CALLS))
+  if (name === 'syscall' || Object.hasOwn(allCalls(), name) || Object.hasOwn(FOREIGN, name)) return value
+  const guess = didYouMean(name, Object.keys(allCalls()))
   throw new InvalidInputError(`${where} names no system call: ${JSON.stringify(name)}${guess}`, { field: where })
 }
 
@@ -101,7 +101,7 @@ function plainCall(rule: RuledOperation<unknown>): CallOperation | undefined {
   if (rule.errexit === false || rule.transform || 'state' in rule) return undefined
   const [name] = rule.do
   if (name === 'syscall') return rule.do
-  const call = (CALLS as ByName)[name]
+  const call = (allCalls() as ByName)[name]
   // The end of the connection is the success of some: no program answers after them.
   return call && !call.ends ? rule.do : undefined
 }
@@ -109,5 +109,5 @@ function plainCall(rule: RuledOperation<unknown>): CallOperation | undefined {
 /** Adds a system call to a program. @throws InvalidInputError */
 export function addCall(p: ProgramBuilder, [name, ...args]: CallOperation): void {
   if (name === 'syscall') p.syscall(...(args as Parameters<ProgramBuilder['syscall']>))
-  else p.add((CALLS as ByName)[name] as Call, args)
+  else p.add((allCalls() as ByName)[name] as Call, args)
 }

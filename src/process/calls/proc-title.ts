@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../base/errors.ts'
+import { succeeded } from '../../program/result.ts'
 import type { Call } from '../../linux/call.ts'
 import { outBlock } from '../../linux/memory-params.ts'
 import { choice } from '../../linux/params.ts'
@@ -7,7 +8,6 @@ import { out } from '../../linux/results.ts'
 import { PRCTL } from '../../linux/tables/prctl.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { Caller } from '../caller.ts'
-import { succeeded } from '../tree/member.ts'
 
 /** What ps(1) and top(1) show of a process from now on. */
 export interface ProcessTitle {

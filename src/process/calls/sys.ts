@@ -1,6 +1,6 @@
 import { AgentError } from '../../base/errors.ts'
 import { type CallOptions, isCallOptions, LIMIT_OPTIONS } from '../../linux/call-options.ts'
-import { CALLS } from '../../linux/calls/index.ts'
+import { allCalls } from '../../linux/calls/index.ts'
 import { FOREIGN, type ForeignCalls, type ForeignName, foreignError } from '../../linux/foreign.ts'
 import type { SysCalls } from '../../linux/generated/signatures.ts'
 import type { SyscallName } from '../../linux/syscalls.ts'
@@ -27,7 +27,7 @@ export interface Sys extends SysCalls, ForeignCalls {
 }
 
 /** Kernel names of the calls after which nobody answers. */
-const ENDS = new Set(['exit', ...Object.values(CALLS).flatMap((call) => (call.ends ? [call.name] : []))])
+const ENDS = new Set(['exit', ...Object.values(allCalls()).flatMap((call) => (call.ends ? [call.name] : []))])
 
 class SystemCalls {
   readonly run: Run
@@ -80,7 +80,7 @@ function takeOptions(name: string, most: number, args: unknown[]): CallOptions |
   return last
 }
 
-for (const [name, call] of Object.entries(CALLS)) {
+for (const [name, call] of Object.entries(allCalls())) {
   const most = call.params.filter((param) => !param.implied).length
   Object.defineProperty(SystemCalls.prototype, name, {
     async value(this: SystemCalls, ...args: unknown[]) {

@@ -1,9 +1,9 @@
 import { CarrelError } from '../../base/errors.ts'
+import { succeeded } from '../../program/result.ts'
 import { type CallOptions, isCallOptions } from '../../linux/call-options.ts'
 import { program } from '../../program/builder.ts'
 import type { Agent } from '../agent.ts'
 import type { Caller } from '../caller.ts'
-import { succeeded } from '../tree/member.ts'
 import {
   addCall,
   type CallOperation,

@@ -7,9 +7,8 @@ import { NONE, out } from '../../linux/results.ts'
 import { outIds } from '../../linux/set-params.ts'
 import { PRCTL } from '../../linux/tables/prctl.ts'
 import { type Program, program } from '../../program/builder.ts'
-import type { ProgramResult } from '../../program/result.ts'
+import { type ProgramResult, succeeded } from '../../program/result.ts'
 import type { Caller } from '../caller.ts'
-import { succeeded } from '../tree/member.ts'
 
 /** Who a process is: all of its ids, real, effective, saved and those of file accesses. */
 export interface User {

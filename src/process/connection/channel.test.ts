@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { FRAMES } from '../../protocol/wire.ts'
-import type { Addon, Channel as Watch, OnData } from '../addon.ts'
+import type { Addon, Channel as Watch, OnData } from '../../kernel/addon.ts'
 import { Channel } from './channel.ts'
-import { frameOf, stampHeader } from './frames.ts'
+import { frameOf, stampHeader } from '../../protocol/frames.ts'
 
 /** A socket that takes everything and says what the test says. */
 function fakeAddon(): {

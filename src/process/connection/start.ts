@@ -3,10 +3,10 @@ import { delimiter, join } from 'node:path'
 import { InvalidInputError, SyscallError, UnsupportedError } from '../../base/errors.ts'
 import { type CallOptions, LIMIT_OPTIONS } from '../../linux/call-options.ts'
 import { DEFAULT_PATH } from '../../program/exec-steps.ts'
-import type { Started } from '../addon.ts'
+import type { Started } from '../../kernel/addon.ts'
 import { assertAgentFile } from './agent-file.ts'
-import { findBinary } from '../binaries.ts'
-import { native } from '../native.ts'
+import { findBinary } from '../../kernel/binaries.ts'
+import { native } from '../../kernel/native.ts'
 import { StartCommand } from './start-command.ts'
 
 /** How a root agent is started. */

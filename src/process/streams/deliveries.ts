@@ -3,7 +3,7 @@ import { InvalidInputError, StateError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { errnoName } from '../../linux/errno.ts'
 import { describeValue } from '../../linux/show-value.ts'
-import type { Addon, Channel } from '../addon.ts'
+import type { Addon, Channel } from '../../kernel/addon.ts'
 import { brokenPipe } from './program-streams.ts'
 import { timerFor } from './timer.ts'
 

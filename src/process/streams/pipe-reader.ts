@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import type { Addon, Channel } from '../addon.ts'
-import { native } from '../native.ts'
+import type { Addon, Channel } from '../../kernel/addon.ts'
+import { native } from '../../kernel/native.ts'
 import { type OutputStream, readThere, received } from './program-streams.ts'
 
 /** Bytes that are read ahead of the consumer */

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream'
 import type { CallOptions } from '../../linux/call-options.ts'
-import type { Addon, Channel } from '../addon.ts'
+import type { Addon, Channel } from '../../kernel/addon.ts'
 import { Deliveries } from './deliveries.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import type { InputStream } from './program-streams.ts'
 
 /** The writing end of a pipe as a stream. Unlike Node's own it hears of the end of the last reader when that happens. */

@@ -1,7 +1,7 @@
 import { closeSync, fchmodSync, openSync } from 'node:fs'
 import { InvalidInputError } from '../../base/errors.ts'
 import { describeValue } from '../../linux/show-value.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import { PipeReader } from './pipe-reader.ts'
 import { PipeWriter } from './pipe-writer.ts'
 

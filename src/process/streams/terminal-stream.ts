@@ -1,8 +1,8 @@
 import { Duplex } from 'node:stream'
 import type { CallOptions } from '../../linux/call-options.ts'
-import type { Addon, Channel } from '../addon.ts'
+import type { Addon, Channel } from '../../kernel/addon.ts'
 import { Deliveries } from './deliveries.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import { type InputStream, type OutputStream, readThere, received } from './program-streams.ts'
 
 /**

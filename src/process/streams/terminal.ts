@@ -5,7 +5,7 @@ import { flagsValue } from '../../linux/flags.ts'
 import { OPEN } from '../../linux/tables/open.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 
 /** Size of a terminal in characters. */
 export interface TerminalSize {

@@ -3,7 +3,7 @@ import { InvalidInputError, StateError, SyscallError } from '../../base/errors.t
 import { errnoName } from '../../linux/errno.ts'
 import { signalName, signalNumber } from '../../linux/signal.ts'
 import type { Exit } from './exit.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 
 /** A process of the tree, seen from its parent: what is known of it whether it is an agent or a program. */
 export class Child {

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../linux/call-options.ts'
 import { waitFor } from '../connection/waiting.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import { type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import type { Member } from './member.ts'
 

@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../../base/errors.ts'
 import { machineArch } from '../../linux/arch.ts'
-import { CALLS } from '../../linux/calls/index.ts'
+import { allCalls, findCall } from '../../linux/calls/index.ts'
 import { nearest } from '../../linux/nearest.ts'
 import { syscallNumber } from '../../linux/syscalls.ts'
 import { FILTER } from '../../protocol/layout.ts'
@@ -56,10 +56,10 @@ const isNames = (names: unknown): names is readonly string[] =>
 function bitsOf(name: string, field: string): readonly number[] {
   const word = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined
   if (word) return word.flatMap((each) => (typeof each === 'number' ? [each] : bitsOf(each, field)))
-  const kernel = (Object.hasOwn(CALLS, name) ? CALLS[name]?.name : undefined) ?? name
+  const kernel = findCall(name)?.name ?? name
   const number = syscallNumber(machineArch(), kernel)
   if (number !== undefined) return [number < FILTER_BITS.REEXEC ? number : FILTER_BITS.OTHERS]
-  const guess = nearest(name, [...FILTER_WORDS, ...Object.keys(CALLS)])
+  const guess = nearest(name, [...FILTER_WORDS, ...Object.keys(allCalls())])
   const why = guess === undefined ? 'use the names of agent.sys, fork, exec or reexec' : `did you mean ${guess}?`
   throw new InvalidInputError(`${field} has no call ${JSON.stringify(name)}: ${why}`, { field })
 }

@@ -4,7 +4,7 @@ import type { CallOptions } from '../../linux/call-options.ts'
 import type { Pid, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import { searchFailure } from '../../program/exec-steps.ts'
-import { FILTERED, ProgramResult } from '../../program/result.ts'
+import { ProgramResult, succeeded } from '../../program/result.ts'
 import { CLEANUP, FRAME, OPTIONS } from '../../protocol/layout.ts'
 import { FRAMES, LIMITS } from '../../protocol/wire.ts'
 import { type AgentOption, AgentOptions } from './agent-options.ts'
@@ -16,9 +16,9 @@ import { EndWatch } from './end-watch.ts'
 import { EventSource } from './event-queue.ts'
 import { decodeExited, decodeStopped, type Exit, exitOf, NO_RUSAGE } from './exit.ts'
 import { encodeWithinLimit } from '../connection/frame-limit.ts'
-import { type Frame, frameOf, helloFrame } from '../connection/frames.ts'
+import { type Frame, frameOf, helloFrame } from '../../protocol/frames.ts'
 import { CALL_MS } from '../connection/waiting.ts'
-import { native } from '../native.ts'
+import { native } from '../../kernel/native.ts'
 import { Child } from './child.ts'
 import { Process, type ProcessStreams } from '../process.ts'
 import { orphanPayload, unlessGone } from './orphan-order.ts'
@@ -359,18 +359,6 @@ export class Member {
     for (const { child, member } of this.children.list()) if (!child.kept) endOrphan(child, member)
     this.children.lost(KILLED)
   }
-}
-
-/**
- * The result of a program that went through.
- * @throws SyscallError for its failure, StateError when the filter of the process forbade a step
- */
-export function succeeded(result: ProgramResult): ProgramResult {
-  const { failure } = result
-  if (!failure) return result
-  if (failure.errno !== FILTERED) throw new SyscallError(failure)
-  const why = `The filter of this process forbids ${failure.call}(${failure.args}): a filter is for good, fork from a process without it`
-  throw new StateError(why, { state: FILTERED, wanted: failure.call })
 }
 
 const busy = (why: string, state: string): StateError => new StateError(`Agent ${why}`, { state, wanted: 'ready' })

@@ -2,12 +2,12 @@ import { closeSync, openSync } from 'node:fs'
 import { AgentError } from '../../base/errors.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
 import { program } from '../../program/builder.ts'
-import { ProgramResult } from '../../program/result.ts'
+import { ProgramResult, succeeded } from '../../program/result.ts'
 import { reexecStep } from '../../program/special.ts'
 import { FRAMES } from '../../protocol/wire.ts'
-import { checkHello } from '../connection/frames.ts'
+import { checkHello } from '../../protocol/frames.ts'
 import { CALL_MS } from '../connection/waiting.ts'
-import { type Member, succeeded } from './member.ts'
+import type { Member } from './member.ts'
 
 /**
  * Makes a process a fresh image of the agent: another address layout, an empty stack. Its pid, children, filter, options, watched

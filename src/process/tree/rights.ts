@@ -1,5 +1,5 @@
 import { InvalidInputError, StateError } from '../../base/errors.ts'
-import { CALLS } from '../../linux/calls/index.ts'
+import { allCalls, findCall } from '../../linux/calls/index.ts'
 import { didYouMean } from '../../linux/nearest.ts'
 import { signalName, signalNumber } from '../../linux/signal.ts'
 import { machineArch } from '../../linux/arch.ts'
@@ -126,9 +126,9 @@ function missing(right: string): StateError {
 }
 
 function kernelName(name: string): string {
-  const kernel = (Object.hasOwn(CALLS, name) ? CALLS[name]?.name : undefined) ?? name
+  const kernel = findCall(name)?.name ?? name
   if (syscallNumber(machineArch(), kernel) !== undefined) return kernel
-  throw new InvalidInputError(`There is no call ${JSON.stringify(name)}${didYouMean(name, Object.keys(CALLS))}`, {
+  throw new InvalidInputError(`There is no call ${JSON.stringify(name)}${didYouMean(name, Object.keys(allCalls()))}`, {
     field: 'call',
   })
 }

@@ -1,0 +1,253 @@
+import { InvalidInputError, StateError } from '../../base/errors.ts'
+import { parseConfig, parseProcess } from '../../bundle/config/parse-config.ts'
+import { namespaceRootSteps } from '../../bundle/namespaces/namespace-steps.ts'
+import { initialAffinitySteps } from '../../bundle/process/affinity.ts'
+import { execProcess, joinSteps as joinNamespaces } from '../../bundle/process/exec-process.ts'
+import { finalError } from '../../bundle/process/final-steps.ts'
+import { assertProcfs, procfsSteps } from '../../bundle/process/procfs.ts'
+import { readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
+import { resourceSteps } from '../../bundle/process/resources.ts'
+import type { Config, Process } from '../../bundle/spec.ts'
+import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
+import { close } from '../../kernel/descriptors.ts'
+import { readText, textOf, writeAtomic } from '../../kernel/files.ts'
+import { isAlive, openPidfd } from '../../kernel/process.ts'
+import { program } from '../../program/builder.ts'
+import { cloneStep } from '../../program/special.ts'
+import { LIMITS } from '../../protocol/wire.ts'
+import type { Given } from '../command-line/definitions.ts'
+import { assertNotFrozen } from '../cgroups/freeze.ts'
+import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
+import type { Context } from '../context.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import { finalProgram } from './final-program.ts'
+import { readyProgramSteps, type Terminals } from './first-programs.ts'
+import { checkConsole } from './hand-over.ts'
+import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
+import type { ReadyProcess } from './ready-first.ts'
+import { securityModules } from './security-modules.ts'
+
+/** A process that was executed in a container. */
+export interface Executed {
+  readonly pid: number
+  /** Master of its terminal, unless the console socket has it */
+  readonly master?: number
+  readonly maker: SyncAgent
+}
+
+/** Executes a process in a live container: a child of this process's agent, in the namespaces and groups of the first process. */
+export async function execInContainer(context: Context, given: Given<'exec'>): Promise<Executed> {
+  const { kernel, store } = context
+  const { id, options } = given
+  const record = store.load(id)
+  const status = store.status(record)
+  if (status === 'stopped' || status === 'creating') {
+    throw new StateError(`Cannot execute in container ${JSON.stringify(id)}: container not running, it is ${status}`, {
+      state: status,
+      wanted: 'running',
+    })
+  }
+  if (options.ignorePaused !== true) assertNotFrozen(kernel, record.groups)
+  const { config } = parseConfig(textOf(store.configBytes(id)))
+  const process = wantedProcess(context, config, given)
+  checkConsole(process, { consoleSocket: options.consoleSocket, detached: options.detach === true })
+  return execute({ context, given, record, config, process })
+}
+
+/** From a file of the caller's, or the container's own with what was given. */
+function wantedProcess({ kernel, log }: Context, config: Config, { command, options }: Given<'exec'>): Process {
+  if (options.process !== undefined) {
+    const text = readText(kernel, options.process)
+    if (text === undefined) {
+      throw new InvalidInputError(`--process ${options.process}: no such file or directory`, { field: '--process' })
+    }
+    const { process, warnings } = parseProcess(text)
+    warnings.forEach((warning) => log.warn(warning))
+    return process
+  }
+  if (!config.process || command.length === 0) {
+    throw new InvalidInputError('A command is missing: give its words after the id, or --process FILE', {
+      field: 'command',
+    })
+  }
+  return execProcess(config.process, {
+    args: command,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    tty: options.tty === true,
+    ...(options.cap === undefined ? {} : { capabilities: options.cap }),
+    ...(options.noNewPrivs === undefined ? {} : { noNewPrivileges: options.noNewPrivs }),
+    ...(options.additionalGids === undefined ? {} : { additionalGids: options.additionalGids.map(groupId) }),
+    ...(options.apparmor === undefined ? {} : { apparmor: options.apparmor }),
+    ...(options.processLabel === undefined ? {} : { label: options.processLabel }),
+  })
+}
+
+/** @throws InvalidInputError for what is no number: a name would be looked up in whose file? */
+function groupId(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff) return Number(text)
+  throw new InvalidInputError(`--additional-gids must be numbers, not ${JSON.stringify(text)}`, {
+    field: '--additional-gids',
+  })
+}
+
+interface Execution {
+  readonly context: Context
+  readonly given: Given<'exec'>
+  readonly record: ContainerRecord
+  readonly config: Config
+  readonly process: Process
+}
+
+async function execute(execution: Execution): Promise<Executed> {
+  const { context, given, config, process } = execution
+  const { kernel } = context
+  const maker = SyncAgent.start(kernel)
+  try {
+    const kept = keepDescriptors(kernel, {
+      process,
+      seccomp: config.linux?.seccomp,
+      preserve: given.options.preserveFds ?? 0,
+      gate: undefined,
+    })
+    const conceived = SyncAgent.conceive(kernel)
+    const pid = join(execution, { maker, conceived, kept })
+    const terminals = process.terminal ? await import('../../bundle/terminal/terminal.ts') : null
+    const ready = makeReady(execution, { agent: conceived.agent, kept, terminals })
+    const p = await finalProgram(kernel, {
+      process,
+      linux: config.linux,
+      ready,
+      preserved: kept.preserved,
+      exec: true,
+      ...(kept.listener === undefined ? {} : { listener: listenerOf(execution, kept.listener, pid) }),
+    })
+    if (given.options.pidFile) writeAtomic(kernel, given.options.pidFile, String(pid), { mode: 0o644 })
+    const sent = await sendTerminal(execution, ready)
+    try {
+      conceived.agent.become(p)
+    } catch (error) {
+      throw finalError(error, ready.executable)
+    }
+    return { pid, maker, ...(sent || ready.master === undefined ? {} : { master: ready.master }) }
+  } catch (error) {
+    maker.end()
+    throw error
+  }
+}
+
+interface Joining {
+  readonly maker: SyncAgent
+  readonly conceived: Conceived
+  readonly kept: KeptDescriptors
+}
+
+/** The maker enters groups and namespaces, and makes the process there. Which process is entered is held by a descriptor and its start time. */
+function join({ context, given, record, config, process }: Execution, { maker, conceived, kept }: Joining): number {
+  const { kernel } = context
+  const pidfd = openPidfd(kernel, record.pid)
+  if (pidfd === undefined || !isAlive(kernel, record.pid, record.startTime)) {
+    throw new StateError(`Cannot execute in container ${JSON.stringify(record.id)}: container not running`, {
+      state: 'stopped',
+      wanted: 'running',
+    })
+  }
+  const p = program()
+  const entry = joinGroups(kernel, p, record.groups, { paths: given.options.cgroup ?? [], pid: record.pid })
+  initialAffinitySteps(p, process)
+  const procfs = procfsSteps(p)
+  joinNamespaces(
+    p,
+    p.attached(1),
+    (config.linux?.namespaces ?? []).map(({ type }) => type),
+  )
+  p.because('exec', 'A child in the container’s namespaces, with a socket of its own to the caller')
+  const made = cloneStep(p, {
+    flags: [],
+    control: p.attached(0),
+    keep: [...kept.all.map((_, index) => p.attached(2 + index)), procfs.fd],
+    ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
+  })
+  p.close(made.pidfd)
+  entry.settle(made.pid)
+  if (hasUserNamespace(config)) resourceSteps(p, { process, proc: procfs.fd, pid: made.pid })
+  try {
+    const result = maker.run(p, { descriptors: [conceived.socket, pidfd, ...kept.all] })
+    assertProcfs(result, procfs)
+    return Number(result.get(made.pid))
+  } catch (error) {
+    throw entry.explain(error)
+  } finally {
+    conceived.born()
+    close(kernel, pidfd)
+  }
+}
+
+const hasUserNamespace = ({ linux }: Config): boolean => linux?.namespaces?.some(({ type }) => type === 'user') ?? false
+
+interface Making {
+  readonly agent: SyncAgent
+  readonly kept: KeptDescriptors
+  readonly terminals: Terminals | null
+}
+
+function makeReady({ context, record, config, process }: Execution, { agent, kept, terminals }: Making): ReadyProcess {
+  const p = program()
+  if (hasUserNamespace(config)) namespaceRootSteps(p)
+  const terminal = terminals
+    ? terminals.terminalSteps(p, 'AT_FDCWD', {
+        uid: process.user?.uid ?? 0,
+        ...(process.consoleSize ? { size: process.consoleSize } : {}),
+      })
+    : null
+  try {
+    const ready = readyProgramSteps(p, {
+      id: record.id,
+      process,
+      ...(config.linux ? { linux: config.linux } : {}),
+      proc: LIMITS.KEPT + kept.all.length,
+      exec: true,
+      resources: hasUserNamespace(config) ? 'done' : 'here',
+      stdio: kept.stdio,
+      ...(usesSecurityModule(process) ? { securityModules: securityModules(context.kernel) } : {}),
+    })
+    if (terminal) p.send(terminal.master)
+    const result = agent.run(p)
+    terminal?.check(result)
+    const { executable, env } = ready.finish(result, (more) => agent.run(more))
+    if (!terminal) return { executable, env, stdio: kept.stdio }
+    const slave = Number(result.get(terminal.slave))
+    return { executable, env, stdio: [slave, slave, slave], master: result.descriptors[0] as number }
+  } catch (error) {
+    throw readyError(error, process)
+  }
+}
+
+function listenerOf(
+  { record, config }: Execution,
+  socket: number,
+  pid: number,
+): { readonly socket: number; readonly message: string } {
+  const metadata = config.linux?.seccomp?.listenerMetadata
+  const { ociVersion, id, bundle, annotations } = record
+  const state = { ociVersion, id, status: 'running', pid: record.pid, bundle, annotations }
+  return {
+    socket,
+    message: JSON.stringify({
+      ociVersion,
+      fds: ['seccompFd'],
+      pid,
+      ...(metadata === undefined ? {} : { metadata }),
+      state,
+    }),
+  }
+}
+
+async function sendTerminal({ context, given }: Execution, { master }: ReadyProcess): Promise<boolean> {
+  const path = given.options.consoleSocket
+  if (path === undefined || master === undefined) return false
+  const { sendMaster } = await import('./console-socket.ts')
+  sendMaster(context.kernel, path, master)
+  return true
+}

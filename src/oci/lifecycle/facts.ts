@@ -1,0 +1,147 @@
+import { UnsupportedError } from '../../base/errors.ts'
+import { mountFacts, type ContainerCgroups, type MountFacts } from '../../bundle/mounts/mount-facts.ts'
+import type { NamespacePlan } from '../../bundle/namespaces/namespace-plan.ts'
+import type { Config, IdMapping } from '../../bundle/spec.ts'
+import type { GroupPlace } from '../../features/cgroups/group-place.ts'
+import type { IdMap } from '../../features/users/id-map.ts'
+import { attempt } from '../../kernel/call.ts'
+import { readText } from '../../kernel/files.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { kindOf } from '../../kernel/stat.ts'
+
+/** What this process may do, as its /proc/self/status says; asked for only where it matters. */
+export class OwnRights {
+  readonly #kernel: Kernel
+  #effective: bigint | undefined
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+  }
+
+  get uid(): number {
+    return attempt(this.#kernel, 'geteuid')
+  }
+
+  get gid(): number {
+    return attempt(this.#kernel, 'getegid')
+  }
+
+  /** Capabilities as bits by their numbers (capabilities(7)) */
+  get effective(): bigint {
+    if (this.#effective === undefined) {
+      const line = /^CapEff:\s*([0-9a-f]+)/m.exec(readText(this.#kernel, '/proc/self/status') ?? '')
+      this.#effective = BigInt(`0x${line?.[1] ?? '0'}`)
+    }
+    return this.#effective
+  }
+
+  /** An ordinary user, or the root of a user namespace of one (podman's, rootlesskit's) */
+  get rootless(): boolean {
+    if (this.uid !== 0) return true
+    const map = readText(this.#kernel, '/proc/self/uid_map')?.trim().split(/\s+/)
+    return map?.[2] !== '4294967295'
+  }
+
+  has(capability: number): boolean {
+    return ((this.effective >> BigInt(capability)) & 1n) === 1n
+  }
+}
+
+const CAP_SETGID = 6
+const CAP_SETUID = 7
+export const CAP_SYS_ADMIN = 21
+
+/** Who writes the maps of a new user namespace (user_namespaces(7)). */
+export function idWriter(rights: OwnRights, uids: readonly IdMapping[], gids: readonly IdMapping[]): IdMap['writer'] {
+  if (rights.has(CAP_SETUID) && rights.has(CAP_SETGID)) return 'parent'
+  const onlyOwn = (mappings: readonly IdMapping[], id: number): boolean =>
+    mappings.length === 1 && mappings[0]?.size === 1 && mappings[0].hostID === id
+  return onlyOwn(uids, rights.uid) && onlyOwn(gids, rights.gid) ? 'single' : 'newuidmap'
+}
+
+/** Finds out what the plan of the mounts depends on. */
+export function findMountFacts(
+  kernel: Kernel,
+  {
+    config,
+    bundle,
+    namespaces,
+    places,
+    rights,
+    pivot,
+  }: {
+    readonly config: Config
+    readonly bundle: string
+    readonly namespaces: NamespacePlan
+    readonly places: readonly GroupPlace[]
+    readonly rights: OwnRights
+    readonly pivot: boolean
+  },
+): MountFacts {
+  const wanted = mountFacts(config)
+  const kinds: Record<string, 'directory' | 'file' | 'missing'> = {}
+  for (const path of wanted.sources) kinds[path] = sourceKind(kernel, path.startsWith('/') ? path : `${bundle}/${path}`)
+  const userNamespace = namespaces.user !== 'runtime'
+  const needsMounts = wanted.rootMount || !pivot
+  const mounts = needsMounts ? mountPoints(kernel) : []
+  const root = config.root?.path ?? ''
+  const rootPath = root.startsWith('/') ? root : `${bundle}/${root}`
+  return {
+    bundle,
+    kinds,
+    userNamespace,
+    privileged: !userNamespace || rights.has(CAP_SYS_ADMIN),
+    ...(wanted.cgroups ? { cgroups: containerCgroups(places) } : {}),
+    ...(wanted.rootMount ? { rootMount: mountOf(mounts, rootPath) } : {}),
+    ...(pivot ? {} : { visibleProc: visibleProc(mounts, rootPath) }),
+  }
+}
+
+function sourceKind(kernel: Kernel, path: string): 'directory' | 'file' | 'missing' {
+  const kind = kindOf(kernel, path)
+  return kind === undefined ? 'missing' : kind === 'directory' ? 'directory' : 'file'
+}
+
+const ROOT = '/sys/fs/cgroup'
+
+/** The container's own groups as directories of the host; on v1 by the name of the hierarchy's directory. */
+function containerCgroups(places: readonly GroupPlace[]): ContainerCgroups {
+  const unified = places.find(({ version, directory }) => version === 2 && !directory.startsWith(`${ROOT}/unified/`))
+  if (unified) return { version: 2, root: ROOT, path: unified.directory }
+  const hierarchies = places.map(({ directory }) => {
+    const [name = ''] = directory.slice(ROOT.length + 1).split('/')
+    return { name, path: directory }
+  })
+  return { version: 1, hierarchies }
+}
+
+interface MountPoint {
+  readonly path: string
+  readonly type: string
+}
+
+/** Read only for options that cannot be had without: the table grows with the host's containers. */
+function mountPoints(kernel: Kernel): readonly MountPoint[] {
+  const text = readText(kernel, '/proc/self/mountinfo')
+  if (text === undefined) throw new UnsupportedError('/proc is not mounted', { fact: 'procfs', remedy: 'mount it' })
+  return text.split('\n').flatMap((line) => {
+    const [path, type] = [line.split(' ')[4], line.split(' - ')[1]?.split(' ')[0]]
+    return path === undefined || type === undefined ? [] : [{ path: unescape(path), type }]
+  })
+}
+
+/** proc_pid_mountinfo(5) writes blanks and backslashes in octal. */
+const unescape = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+
+const isBelow = (path: string, above: string): boolean =>
+  above === '/' || path === above || path.startsWith(`${above}/`)
+
+const mountOf = (mounts: readonly MountPoint[], path: string): string =>
+  mounts.reduce((best, each) => (isBelow(path, each.path) && each.path.length >= best.length ? each.path : best), '/')
+
+const visibleProc = (mounts: readonly MountPoint[], root: string): readonly string[] =>
+  mounts
+    .filter(({ type, path }) => (type === 'proc' || type === 'sysfs') && !isBelow(path, root))
+    .map(({ path }) => path)
+    .sort((a, b) => b.length - a.length)

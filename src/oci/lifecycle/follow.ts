@@ -1,0 +1,69 @@
+import type { GroupPlace } from '../../features/cgroups/group-place.ts'
+import { call } from '../../kernel/call.ts'
+import { close } from '../../kernel/descriptors.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { socketPair } from '../../kernel/socket.ts'
+import { SyncAgent } from '../../kernel/agent.ts'
+import { type Program, program } from '../../program/builder.ts'
+import type { Created } from './create-container.ts'
+import { STATE_FILES } from '../state/state-store.ts'
+import { letGo } from './hand-over.ts'
+
+const PR_SET_CHILD_SUBREAPER = 36
+
+/** Orphans of a maker that ends come to this process, which is to wait for one of them. */
+export function adoptOrphans(kernel: Kernel): void {
+  call(kernel, 'prctl', { args: 'PR_SET_CHILD_SUBREAPER, 1' }, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+}
+
+/** A process to wait for in the place of this command. */
+export interface Followed {
+  readonly pid: number
+  readonly master?: number
+  /** What is left to do at its end, and the command that does more of it when this fails or is absent */
+  readonly cleanup?: Program
+  readonly command?: readonly string[]
+}
+
+/**
+ * Becomes the process that waits: 20 KiB instead of an engine of JavaScript, which passes signals on, relays the terminal, cleans up
+ * and ends with the status of the container (agent/follow.c).
+ */
+export function follow(kernel: Kernel, { pid, master, cleanup, command = [] }: Followed): never {
+  const [ours, theirs] = socketPair(kernel)
+  const orders = SyncAgent.fresh(kernel, ours)
+  if (cleanup) orders.cleanup(1, cleanup)
+  orders.follow({ pid, terminal: master !== undefined, command })
+  close(kernel, ours)
+  return kernel.becomeAgent(theirs, master === undefined ? [] : [master], ['-f'])
+}
+
+/** Stays with a container until its end, then deletes it unless it is to be kept. */
+export function followContainer(created: Created, { keep }: { readonly keep: boolean }): never {
+  const { creation, record, ready } = created
+  const { kernel, store, log, options } = creation.context
+  adoptOrphans(kernel)
+  letGo(created)
+  log.flush()
+  const simple = !keep && !creation.bundle.config.hooks?.poststop && !record.scope && !record.closDirectory
+  store.release(record.id)
+  return follow(kernel, {
+    pid: record.pid,
+    ...(ready.master === undefined ? {} : { master: ready.master }),
+    ...(simple || keep ? { cleanup: keep ? program() : removal(record.groups, store.directory(record.id)) } : {}),
+    command: [...kernel.self, '--root', options.root, 'delete', '--force', record.id, '--exit-code'],
+  })
+}
+
+/** What `delete` does for a container that made no groups of its own and left nobody behind. */
+function removal(groups: readonly GroupPlace[], directory: string): Program {
+  const p = program()
+  p.because('cgroups', 'The container has ended: its groups are empty')
+  for (const place of groups) p.tolerate('ENOENT').unlinkat('AT_FDCWD', place.directory, ['AT_REMOVEDIR'])
+  p.because('state', 'The record first: no reader sees half of it')
+  for (const name of [STATE_FILES.record, STATE_FILES.config]) {
+    p.tolerate('ENOENT').unlinkat('AT_FDCWD', `${directory}/${name}`, [])
+  }
+  p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
+  return p
+}

@@ -1,0 +1,142 @@
+import { InvalidInputError } from '../../base/errors.ts'
+import { finalError } from '../../bundle/process/final-steps.ts'
+import { gateSteps } from '../../bundle/start/gate-steps.ts'
+import type { Process } from '../../bundle/spec.ts'
+import type { SyncAgent } from '../../kernel/agent.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { waitChild } from '../../kernel/process.ts'
+import { writeAtomic } from '../../kernel/files.ts'
+import { program } from '../../program/builder.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { Created } from './create-container.ts'
+import { finalProgram, type FinalProcess } from './final-program.ts'
+import { stateText } from './hook-state.ts'
+import { runHooks } from './hooks.ts'
+
+/** File of what `start` needs to go on where hooks of the container come between: a `LaterStart` */
+export const LATER_START = 'start.json'
+
+/** What `create` leaves to `start` when hooks run between the gate and the execution. */
+export type LaterStart = Pick<FinalProcess, 'ready' | 'preserved' | 'listener'>
+
+/** Leaves the first process at the gate, and the container to `start`. */
+export async function leaveAtGate(created: Created): Promise<void> {
+  const { creation, record, undo } = created
+  const { context, kept, first, bundle, options } = creation
+  try {
+    const gate = kept.gate as number
+    if (bundle.config.hooks?.startContainer) {
+      const later: LaterStart = { ready: created.ready, preserved: kept.preserved, ...listenerOf(created) }
+      writeAtomic(context.kernel, `${context.store.directory(options.id)}/${LATER_START}`, JSON.stringify(later))
+      const p = program()
+      gateSteps(p, gate)
+      context.store.save(record)
+      first.agent.post(p)
+    } else {
+      const p = await finalProgram(context.kernel, { ...finalOf(created), gate })
+      context.store.save(withFinal(record, created.ready.executable, p.steps.length))
+      first.agent.post(p)
+    }
+    await announce(created)
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+  letGo(created)
+}
+
+/** Executes the program without a gate, and says what became of it. */
+export async function startAtOnce(created: Created): Promise<void> {
+  const { creation, record, ready, undo } = created
+  const { context, bundle, first, maker } = creation
+  const { hooks, ociVersion } = bundle.config
+  const { kernel, store } = context
+  try {
+    const p = await finalProgram(kernel, finalOf(created))
+    store.save(record)
+    await announce(created)
+    const state = stateText(record, 'created', ociVersion)
+    runHooks(hooks, 'startContainer', { kernel, place: first.agent, state })
+    try {
+      first.agent.become(p)
+    } catch (error) {
+      throw finalError(error, ready.executable)
+    }
+    runHooks(hooks, 'poststart', { kernel, place: maker, state: stateText(record, 'running', ociVersion) })
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+}
+
+export const letGo = ({ creation }: Pick<Created, 'creation'>): void =>
+  endMaker(creation.context.kernel, creation.maker)
+
+/** The maker ends first: its child goes to the subreaper above this process, which engines wait with. */
+export function endMaker(kernel: Kernel, maker: SyncAgent): void {
+  const p = program()
+  p.exit_group(0)
+  maker.post(p, {}, false)
+  if (maker.pid !== undefined) waitChild(kernel, maker.pid)
+}
+
+const withFinal = (record: ContainerRecord, executable: string, steps: number): ContainerRecord => ({
+  ...record,
+  final: { executable, steps },
+})
+
+function finalOf(created: Created): FinalProcess {
+  const { creation, ready } = created
+  const { process, linux } = creation.bundle.config
+  return { process: process as Process, linux, ready, preserved: creation.kept.preserved, ...listenerOf(created) }
+}
+
+function listenerOf({ creation, record }: Created): Pick<FinalProcess, 'listener'> {
+  const { kept, bundle } = creation
+  if (kept.listener === undefined) return {}
+  const { ociVersion, linux } = bundle.config
+  const state = JSON.parse(stateText(record, 'creating', ociVersion)) as object
+  const metadata = linux?.seccomp?.listenerMetadata
+  const message = JSON.stringify({
+    ociVersion,
+    fds: ['seccompFd'],
+    pid: record.pid,
+    ...(metadata === undefined ? {} : { metadata }),
+    state,
+  })
+  return { listener: { socket: kept.listener, message } }
+}
+
+/** Tells the caller what it asked to be told: the master of the terminal, the pid. */
+async function announce({ creation, record, ready }: Created): Promise<void> {
+  const { context, options } = creation
+  if (options.consoleSocket && ready.master !== undefined) {
+    const { sendMaster } = await import('./console-socket.ts')
+    sendMaster(context.kernel, options.consoleSocket, ready.master)
+  }
+  if (options.pidFile) writeAtomic(context.kernel, options.pidFile, String(record.pid), { mode: 0o644 })
+}
+
+/**
+ * A terminal needs somebody who has its master: the socket's owner, or a command that stays.
+ * @throws InvalidInputError
+ */
+export function checkConsole(
+  process: Process,
+  { consoleSocket, detached }: { readonly consoleSocket: string | undefined; readonly detached: boolean },
+): void {
+  if (process.terminal && detached && consoleSocket === undefined) {
+    throw new InvalidInputError(
+      '/process/terminal wants a terminal, and nobody would have its master: give --console-socket',
+      { field: '/process/terminal' },
+    )
+  }
+  if (!process.terminal && consoleSocket !== undefined) {
+    throw new InvalidInputError(
+      '--console-socket is given and /process/terminal wants no terminal: leave one of them out',
+      {
+        field: '--console-socket',
+      },
+    )
+  }
+}

@@ -1,0 +1,145 @@
+import { AgentError } from '../../base/errors.ts'
+import type { MountFacts } from '../../bundle/mounts/mount-facts.ts'
+import { assertProcfs } from '../../bundle/process/procfs.ts'
+import type { Root } from '../../bundle/root/root.ts'
+import { readProcess } from '../../kernel/process.ts'
+import { type Program, program } from '../../program/builder.ts'
+import type { ProgramResult } from '../../program/result.ts'
+import { LIMITS } from '../../protocol/wire.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { Creation, PlannedCreation } from './create-container.ts'
+import { CAP_SYS_ADMIN, findMountFacts } from './facts.ts'
+import { type FirstInput, setupSteps } from './first-programs.ts'
+import { type MakerProgram, makerProgram } from './maker-program.ts'
+import type { Undo } from './undo.ts'
+
+/** The first process, born and named, with its ids and in its groups; it has not done anything. */
+export interface MadeFirst {
+  readonly record: ContainerRecord
+  readonly input: FirstInput
+  /** What it does first, planned while it was made */
+  readonly setup: { readonly program: Program; readonly root: Root | null }
+  /** Descriptors of sources that only its maker could open, in this process: attached to the setup */
+  readonly sources: readonly number[]
+}
+
+export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFirst> {
+  const { bundle, namespaces, group, idWriter, maker, first, kept } = creation
+  const { config } = bundle
+  const made = makerProgram({ config, namespaces, group, idWriter, kept: kept.all.length })
+  const posted = maker.post(made.program, { descriptors: [first.socket, ...kept.all] })
+  // Planned while the maker works: the two processes have a processor each.
+  const planned = group.scope || opensSources(creation) ? null : planSetup(creation, group.places, 0)
+  const result = explained(made, () => maker.answer(posted))
+  first.born()
+  assertProcfs(result, made.procfs)
+  const pid = Number(result.get(made.pid))
+  undo.made(pid)
+  if (idWriter === 'newuidmap') {
+    const { writeMapsByHelpers } = await import('./id-map-helpers.ts')
+    writeMapsByHelpers(maker, pid, config.linux ?? {})
+  }
+  const { places, scope } = await startScope(creation, pid)
+  undo.grouped(places, scope)
+  const closDirectory = await intelRdt(creation, pid)
+  undo.resctrl(closDirectory)
+  const sources = planned ? [] : await openSourcesByMaker(creation, places)
+  const { input, setup } = planned ?? planSetup(creation, places, sources.length)
+  return {
+    record: recordOf(creation, pid, {
+      groups: places,
+      ...(scope === undefined ? {} : { scope }),
+      ...(closDirectory === undefined ? {} : { closDirectory }),
+    }),
+    input,
+    setup,
+    sources,
+  }
+}
+
+function explained(made: MakerProgram, run: () => ProgramResult): ProgramResult {
+  try {
+    return run()
+  } catch (error) {
+    throw made.entry.explain(error)
+  }
+}
+
+export function planSetup(
+  creation: PlannedCreation,
+  places: ContainerRecord['groups'],
+  sources: number,
+): Pick<MadeFirst, 'input' | 'setup'> {
+  const { namespaces, bundle, options, kept } = creation
+  const joined = namespaces.joinedByFirst.map((_, index) => LIMITS.KEPT + kept.all.length + 1 + index)
+  const facts = factsOf(creation, places)
+  const input: FirstInput = { config: bundle.config, namespaces, facts, joined, pivot: !options.noPivot }
+  const p = program()
+  return { input, setup: { program: p, root: setupSteps(p, input, sources) } }
+}
+
+function factsOf(
+  { context, bundle, namespaces, rights, options }: PlannedCreation,
+  places: ContainerRecord['groups'],
+): MountFacts {
+  const { config, path } = bundle
+  const pivot = !options.noPivot
+  return findMountFacts(context.kernel, { config, bundle: path, namespaces, places, rights, pivot })
+}
+
+async function startScope(
+  { context, group }: Creation,
+  pid: number,
+): Promise<{ readonly places: ContainerRecord['groups']; readonly scope?: string }> {
+  if (!group.scope) return { places: group.places }
+  const { startScopeSync } = await import('../cgroups/systemd-scope.ts')
+  return startScopeSync(context.kernel, group, pid)
+}
+
+async function intelRdt({ bundle, options, maker }: Creation, pid: number): Promise<string | undefined> {
+  const wanted = bundle.config.linux?.intelRdt
+  if (!wanted) return undefined
+  const { applyIntelRdt } = await import('../../bundle/host-control/intel-rdt.ts')
+  return applyIntelRdt({ intelRdt: wanted, id: options.id, pid }, (p) => maker.run(p)).directory
+}
+
+/** Only a process with rights over the host's mounts can clone and map them for one in a user namespace. */
+function opensSources({ bundle, namespaces, rights }: Creation): boolean {
+  const { mounts = [] } = bundle.config
+  const mapped = mounts.some(
+    ({ uidMappings, options = [] }) => uidMappings || options.includes('idmap') || options.includes('ridmap'),
+  )
+  return (mapped || namespaces.user !== 'runtime') && rights.has(CAP_SYS_ADMIN)
+}
+
+async function openSourcesByMaker(creation: Creation, places: ContainerRecord['groups']): Promise<readonly number[]> {
+  if (!opensSources(creation)) return []
+  const { sourceSteps } = await import('../../bundle/mounts/source-steps.ts')
+  const p = program()
+  const sources = sourceSteps(p, creation.bundle.config, factsOf(creation, places))
+  sources.forEach(({ fd }) => p.send(fd))
+  return sources.length > 0 ? creation.maker.run(p).descriptors : []
+}
+
+function recordOf(
+  { context, bundle, options, rights }: Creation,
+  pid: number,
+  rest: Pick<ContainerRecord, 'groups' | 'scope' | 'closDirectory'>,
+): ContainerRecord {
+  const { config, path } = bundle
+  const root = config.root?.path ?? ''
+  const startTime = readProcess(context.kernel, pid)?.startTime
+  if (startTime === undefined) throw new AgentError('The first process ended before anything was asked of it')
+  return {
+    id: options.id,
+    ociVersion: config.ociVersion,
+    pid,
+    startTime,
+    bundle: path,
+    rootfs: root.startsWith('/') ? root : `${path}/${root}`,
+    created: new Date().toISOString(),
+    owner: rights.uid,
+    annotations: config.annotations ?? {},
+    ...rest,
+  }
+}

@@ -1,0 +1,63 @@
+import type { NamespacePlan } from '../../bundle/namespaces/namespace-plan.ts'
+import {
+  joinNamespaceSteps,
+  ociIdMap,
+  openNamespaceSteps,
+  timeNamespaceSteps,
+} from '../../bundle/namespaces/namespace-steps.ts'
+import { procfsSteps, type ProcfsHandle } from '../../bundle/process/procfs.ts'
+import { resourceSteps } from '../../bundle/process/resources.ts'
+import type { Config } from '../../bundle/spec.ts'
+import { type IdMap, idMapSteps } from '../../features/users/id-map.ts'
+import type { Pid, Ref } from '../../linux/ref.ts'
+import { type Program, program } from '../../program/builder.ts'
+import { cloneStep } from '../../program/special.ts'
+import { type GroupEntry, groupSteps } from '../cgroups/group-steps.ts'
+import type { GroupPlan } from '../cgroups/plan-group.ts'
+
+/** What the maker of a container's first process needs to know. */
+export interface MakerInput {
+  readonly config: Config
+  readonly namespaces: NamespacePlan
+  readonly group: GroupPlan
+  readonly idWriter: IdMap['writer']
+  /** How many descriptors the first process keeps, beginning with attached descriptor 1 */
+  readonly kept: number
+}
+
+/** The program of a maker, and how to read its result. */
+export interface MakerProgram {
+  readonly program: Program
+  readonly pid: Ref<Pid>
+  readonly procfs: ProcfsHandle
+  readonly entry: GroupEntry
+}
+
+/**
+ * What happens in the caller's own namespaces: groups with their limits, then the first process in its namespaces, then its ids.
+ * The first process waits for its first order meanwhile, so nothing of the container runs before all this is done.
+ */
+export function makerProgram({ config, namespaces, group, idWriter, kept }: MakerInput): MakerProgram {
+  const p = program()
+  const joined = openNamespaceSteps(p, namespaces.joinedByMaker)
+  const forFirst = openNamespaceSteps(p, namespaces.joinedByFirst)
+  const procfs = procfsSteps(p)
+  const entry = groupSteps(p, group)
+  if (namespaces.newTime) timeNamespaceSteps(p, config.linux?.timeOffsets)
+  joinNamespaceSteps(p, namespaces.joinedByMaker, joined)
+  p.because('namespaces', '/linux/namespaces: the first process, born in all that are new, with a socket of its own')
+  const fromCaller = Array.from({ length: kept }, (_, index) => p.attached(1 + index))
+  const { pid, pidfd } = cloneStep(p, {
+    flags: namespaces.birth,
+    control: p.attached(0),
+    keep: [...fromCaller, procfs.fd, ...forFirst],
+    ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
+  })
+  p.send(pidfd)
+  entry.settle(pid)
+  if (namespaces.user === 'new') {
+    if (config.process) resourceSteps(p, { process: config.process, proc: procfs.fd, pid })
+    if (idWriter !== 'newuidmap') idMapSteps(p, pid, ociIdMap(config.linux ?? {}, idWriter))
+  }
+  return { program: p, pid, procfs, entry }
+}

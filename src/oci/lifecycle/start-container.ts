@@ -1,0 +1,112 @@
+import { StateError, SyscallError } from '../../base/errors.ts'
+import { parseConfig } from '../../bundle/config/parse-config.ts'
+import { finalError } from '../../bundle/process/final-steps.ts'
+import type { Config, Process } from '../../bundle/spec.ts'
+import { type RawReply, SyncAgent } from '../../kernel/agent.ts'
+import { readText, removeFile, textOf } from '../../kernel/files.ts'
+import { connectUnix } from '../../kernel/socket.ts'
+import { signalProcess } from '../../kernel/process.ts'
+import { errnoName } from '../../linux/errno.ts'
+import type { Context } from '../context.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import { STATE_FILES } from '../state/state-store.ts'
+import { finalProgram } from './final-program.ts'
+import { LATER_START, type LaterStart } from './hand-over.ts'
+import { stateText } from './hook-state.ts'
+import { type HookRun, runHooks, runHooksAnyway } from './hooks.ts'
+
+const SIGKILL = 9
+
+/** Opens the gate of a created container, and hears whether its program was executed. */
+export async function startContainer(context: Context, id: string): Promise<void> {
+  const { kernel, store } = context
+  const record = store.load(id, { lock: true })
+  const status = store.status(record)
+  if (status !== 'created') {
+    throw new StateError(
+      `Cannot start container ${JSON.stringify(id)} in the state "${status}": it must be "created"`,
+      {
+        state: status,
+        wanted: 'created',
+      },
+    )
+  }
+  const directory = store.directory(id)
+  const agent = SyncAgent.attach(kernel, connectUnix(kernel, `${directory}/${STATE_FILES.start}`))
+  removeFile(kernel, `${directory}/${STATE_FILES.start}`)
+  const later = readText(kernel, `${directory}/${LATER_START}`)
+  // Only hooks need the configuration again.
+  const hooks = later !== undefined || hasPoststart(context, id) ? configOf(context, id) : undefined
+  try {
+    if (later !== undefined && hooks) await goOn(context, { agent, record, config: hooks, later })
+    else reportExecution(agent.nextReply(), record)
+    if (hooks?.hooks?.poststart) poststart(context, record, hooks)
+  } catch (error) {
+    giveUp(context, record, hooks)
+    throw error
+  }
+}
+
+const POSTSTART = '"poststart"'
+
+const hasPoststart = ({ store }: Context, id: string): boolean => textOf(store.configBytes(id)).includes(POSTSTART)
+
+const configOf = ({ store }: Context, id: string): Config => parseConfig(textOf(store.configBytes(id))).config
+
+interface Later {
+  readonly agent: SyncAgent
+  readonly record: ContainerRecord
+  readonly config: Config
+  readonly later: string
+}
+
+/** Hooks of the container, in the container, by its first process; then what it waits for. */
+async function goOn({ kernel }: Context, { agent, record, config, later }: Later): Promise<void> {
+  // The answer to the gate itself
+  agent.nextReply()
+  const { ready, ...rest } = JSON.parse(later) as LaterStart
+  const state = stateText(record, 'created', config.ociVersion)
+  runHooks(config.hooks, 'startContainer', { kernel, place: agent, state })
+  const p = await finalProgram(kernel, { process: config.process as Process, linux: config.linux, ready, ...rest })
+  try {
+    agent.become(p)
+  } catch (error) {
+    throw finalError(error, ready.executable)
+  }
+}
+
+/** The end of the connection is the success of the execution; an answer says why there was none. */
+function reportExecution(reply: RawReply | undefined, { final }: ContainerRecord): void {
+  if (!reply) return
+  const step = reply.results.length - 1
+  const steps = final?.steps ?? step + 1
+  const isExecution = step === steps - 1
+  const error = new SyscallError({
+    call: isExecution ? 'execve' : 'step of the last program',
+    args: isExecution ? JSON.stringify(final?.executable ?? '') : String(step),
+    errno: errnoName(reply.error),
+    step,
+    steps,
+  })
+  throw isExecution ? finalError(error, final?.executable ?? '') : error
+}
+
+function poststart({ kernel }: Context, record: ContainerRecord, config: Config): void {
+  const place = SyncAgent.start(kernel)
+  const run: HookRun = { kernel, place, state: stateText(record, 'running', config.ociVersion) }
+  try {
+    runHooks(config.hooks, 'poststart', run)
+  } finally {
+    place.end()
+  }
+}
+
+/** A start that failed leaves a stopped container: its hooks of the end run now, as for one that ended by itself. */
+function giveUp({ kernel, log }: Context, record: ContainerRecord, config: Config | undefined): void {
+  signalProcess(kernel, record.pid, SIGKILL)
+  if (!config?.hooks?.poststop) return
+  const place = SyncAgent.start(kernel)
+  const state = stateText(record, 'stopped', config.ociVersion)
+  runHooksAnyway(config.hooks, 'poststop', { kernel, place, state }, (text) => log.warn(text))
+  place.end()
+}

@@ -1,0 +1,165 @@
+/* What hostile code in a container, or beside it on a shared volume, does.
+   exchange A B MILLISECONDS: exchanges two names without a pause; prints how often
+   executables MILLISECONDS:  opens every /proc/PID/exe, waits until it may be opened for writing, and writes back its first byte
+   intrude MILLISECONDS TEXT: looks for a file TEXT through cwd, root and descriptors of every other process, and tries to trace it
+   terminal:                  result of TIOCSTI and TIOCLINUX on descriptor 0, with their other spelling in the high bits */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HELD 256
+
+static long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static int exchange(const char *a, const char *b, long until) {
+  long count = 0;
+  while (now() < until)
+    for (int i = 0; i < 64; i++, count++)
+      if (syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2) < 0) return 1;
+  printf("%ld\n", count);
+  return 0;
+}
+
+static int is_number(const char *name) { return name[0] >= '1' && name[0] <= '9'; }
+
+/* 1 when a byte of it could be written: the same byte, so that nothing is lost. */
+static int is_writable(int fd) {
+  char path[64], byte;
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  int writing = open(path, O_WRONLY | O_CLOEXEC);
+  if (writing < 0) return 0;
+  int done = pread(fd, &byte, 1, 0) == 1 && pwrite(writing, &byte, 1, 0) == 1;
+  close(writing);
+  return done;
+}
+
+static int held[HELD], held_count;
+
+static void hold(const char *pid, const struct stat *own) {
+  char path[300];
+  struct stat stat;
+  snprintf(path, sizeof(path), "/proc/%s/exe", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  int known = fstat(fd, &stat) < 0 || stat.st_dev == own->st_dev;
+  for (int i = 0; i < held_count && !known; i++) {
+    struct stat other;
+    known = fstat(held[i], &other) == 0 && other.st_ino == stat.st_ino && other.st_dev == stat.st_dev;
+  }
+  if (known || held_count == HELD) close(fd);
+  else held[held_count++] = fd;
+}
+
+/* The root file system of the container is a tmpfs of its own, so whatever is of another one is not the container's. */
+static int executables(long until) {
+  struct stat own;
+  if (stat("/bin/busybox", &own) < 0) return 1;
+  puts("ready");
+  fflush(stdout);
+  while (now() < until) {
+    DIR *all = opendir("/proc");
+    for (struct dirent *each; (each = readdir(all)) != NULL;)
+      if (is_number(each->d_name)) hold(each->d_name, &own);
+    closedir(all);
+    for (int i = 0; i < held_count; i++) {
+      char path[64], name[300] = {0};
+      if (!is_writable(held[i])) continue;
+      snprintf(path, sizeof(path), "/proc/self/fd/%d", held[i]);
+      if (readlink(path, name, sizeof(name) - 1) > 0) printf("writable %s\n", name);
+      return 0;
+    }
+  }
+  printf("saw %d\n", held_count);
+  return 0;
+}
+
+static void look(int folder, const char *what, const char *text) {
+  char path[600];
+  /* From any folder of the host the way up leads to its root. */
+  snprintf(path, sizeof(path), "../../../../../../../../../../%s", text);
+  int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  printf("reached by %s\n", what);
+  close(fd);
+}
+
+static void try_one(const char *pid, const char *text) {
+  char path[600];
+  static const char *const links[] = {"root", "cwd"};
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, sizeof(path), "/proc/%s/%s", pid, links[i]);
+    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) continue;
+    look(folder, links[i], text);
+    close(folder);
+  }
+  for (int n = 0; n < 40; n++) {
+    snprintf(path, sizeof(path), "/proc/%s/fd/%d", pid, n);
+    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) continue;
+    look(folder, "descriptor", text);
+    close(folder);
+  }
+}
+
+static void trace(const char *pid) {
+  char path[300], name[300] = {0};
+  snprintf(path, sizeof(path), "/proc/%s/exe", pid);
+  ssize_t size = readlink(path, name, sizeof(name) - 1);
+  if (size > 0 && strncmp(name, "/bin/", 5) == 0) return;
+  if (ptrace(PTRACE_SEIZE, atoi(pid), NULL, NULL) < 0) return;
+  printf("traced %s\n", size > 0 ? name : "what hides its name");
+  ptrace(PTRACE_DETACH, atoi(pid), NULL, NULL);
+}
+
+static int intrude(long until, const char *text) {
+  int self = (int)getpid();
+  long seen = 0;
+  puts("ready");
+  fflush(stdout);
+  while (now() < until) {
+    DIR *all = opendir("/proc");
+    for (struct dirent *each; (each = readdir(all)) != NULL;) {
+      if (!is_number(each->d_name) || atoi(each->d_name) == self || atoi(each->d_name) == 1) continue;
+      seen++;
+      try_one(each->d_name, text);
+      trace(each->d_name);
+    }
+    closedir(all);
+  }
+  printf("looked %s\n", seen > 0 ? "at others" : "at nobody");
+  return 0;
+}
+
+static int terminal(void) {
+  static const unsigned long high = 1UL << 32;
+  char byte = 'x', paste = 3;
+  int results[] = {
+    ioctl(0, 0x5412, &byte), (int)syscall(SYS_ioctl, 0, 0x5412 | high, &byte), ioctl(0, 0x541c, &paste),
+    (int)syscall(SYS_ioctl, 0, 0x541c | high, &paste)};
+  printf("%d %d %d %d\n", results[0], results[1], results[2], results[3]);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 5 && strcmp(argv[1], "exchange") == 0) return exchange(argv[2], argv[3], now() + atol(argv[4]));
+  if (argc == 3 && strcmp(argv[1], "executables") == 0) return executables(now() + atol(argv[2]));
+  if (argc == 4 && strcmp(argv[1], "intrude") == 0) return intrude(now() + atol(argv[2]), argv[3]);
+  if (argc == 2 && strcmp(argv[1], "terminal") == 0) return terminal();
+  return 2;
+}
