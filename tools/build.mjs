@@ -21,6 +21,7 @@ import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const COMMANDS = ['dist/cli/main.js', 'dist/oci/main.js']
 const machines = { 'linux-x64': 'x86_64', 'linux-arm64': 'aarch64' }
 const { values: options } = parseArgs({
   options: { quiet: { type: 'boolean' }, force: { type: 'boolean' }, arch: { type: 'string' } },
@@ -97,15 +98,17 @@ async function buildTypeScript() {
   const sources = filesUnder('src', /\.ts$/).filter((path) => !path.endsWith('.test.ts'))
   if (sources.length === 0) fail('Cannot build dist/: no TypeScript under src/')
   const inputs = [...sources, 'tsconfig.json', 'tsconfig.build.json', 'node_modules/typescript/package.json']
-  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json'])
+  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json', 'no bun', ...COMMANDS])
   if (isFresh('dist', stamp, 'dist')) return
   const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
   })
   if (tsc.status !== 0) fail('Cannot build dist/: the TypeScript compiler reported errors')
   removeStale(new Set(sources))
-  await bundleCommand('dist/cli/main.js')
-  chmodSync('dist/cli/main.js', 0o755)
+  for (const command of COMMANDS.filter((file) => existsSync(file))) {
+    await bundleCommand(command)
+    chmodSync(command, 0o755)
+  }
   finish('dist', stamp, `dist/ (${sources.length} modules)`)
 }
 
@@ -122,7 +125,7 @@ async function bundleCommand(file) {
     logLevel: 'warning',
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [globalProcess()],
+    plugins: [globalProcess(), noBun()],
     // commander is CommonJS and asks for node: modules by require.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
@@ -140,6 +143,17 @@ function globalProcess() {
     setup(on) {
       on.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }))
       on.onLoad({ filter: /./, namespace: 'global' }, () => ({ contents: 'module.exports = globalThis.process' }))
+    },
+  }
+}
+
+/** Node refuses to load a file that names a module of bun's, though it would never ask for it (src/kernel/current.ts). */
+function noBun() {
+  return {
+    name: 'no-bun',
+    setup(on) {
+      on.onResolve({ filter: /^bun:/ }, ({ path }) => ({ path, namespace: 'bun' }))
+      on.onLoad({ filter: /./, namespace: 'bun' }, () => ({ contents: 'module.exports = {}' }))
     },
   }
 }

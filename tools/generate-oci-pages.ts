@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommandDefinition, OptionDefinition } from '../src/oci/command-line/option.ts'
-import { renderCompletion, SHELL_NAMES, type Shell } from '../src/oci/command-line/render-completions.ts'
+import { type Shell, SHELLS } from '../src/oci/command-line/completions/completed-value.ts'
+import { renderCompletion } from '../src/oci/command-line/render-completions.ts'
 import { longForm, usage } from '../src/oci/command-line/render-help.ts'
 import type { GeneratedFile } from './generated-file.ts'
 import { code, escapeMarkdown, generatedFrom, list, table } from './markdown.ts'
@@ -82,7 +83,7 @@ export const generated = (): readonly GeneratedFile[] => [
     path: `share/man/man8/carrel-oci-${command.name}.8`,
     render: () => renderCommandPage(command, packageVersion()),
   })),
-  ...SHELL_NAMES.map((shell) => ({
+  ...SHELLS.map((shell) => ({
     path: `share/completions/${COMPLETIONS[shell]}`,
     render: () => renderCompletion(shell),
   })),

@@ -1,8 +1,9 @@
 import type { Resources } from '../features/cgroups/resources.ts'
 
 /**
- * `config.json` of the OCI runtime specification 1.3, the Linux part, word for word. A value of this type has been checked
- * (`parseConfig`): what is optional may be absent, nothing else differs from the text of the file.
+ * `config.json` of the OCI runtime specification 1.3, the Linux part, word for word. A value of this type has been checked by
+ * `parseConfig`. It differs from the text of the file in two places: capabilities that do not exist are gone, and `resources` are as
+ * the rest of Carrel reads them (`config/linux-resources.ts`).
  */
 export interface Config {
   readonly ociVersion: string

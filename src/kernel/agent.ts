@@ -8,20 +8,14 @@ import { searchFailure } from '../program/exec-steps.ts'
 import { ProgramResult, succeeded } from '../program/result.ts'
 import { type CloneStep, cloneStep } from '../program/special.ts'
 import { type Frame, frameOf, helloFrame, stampHeader } from '../protocol/frames.ts'
-import { CLEANUP, EXITED, FOLLOW, FRAME, OPTIONS, REPLY, SIGNALS } from '../protocol/layout.ts'
+import { CLEANUP, FOLLOW, FRAME, OPTIONS, REPLY, SIGNALS } from '../protocol/layout.ts'
 import { FRAMES, LIMITS } from '../protocol/wire.ts'
+import { eventOf, hasEnded, type RawReply, rawReply, type SyncEvent } from './answers.ts'
 import { Connection, type NoFrame } from './connection.ts'
 import { close } from './descriptors.ts'
 import type { Kernel } from './kernel.ts'
 import { waitChild } from './process.ts'
 import { socketPair } from './socket.ts'
-
-/** What an agent tells without being asked. */
-export type SyncEvent =
-  /** A child ended, or one that it traces stopped; `status` is that of wait4(2) (see decodeWaitStatus), `rusage` the kernel's struct */
-  | { readonly type: 'exited'; readonly pid: number; readonly status: number; readonly rusage: Uint8Array }
-  /** `siginfo` is the kernel's struct signalfd_siginfo */
-  | { readonly type: 'caught'; readonly signal: number; readonly siginfo: Uint8Array }
 
 /** How a program is run. */
 export interface SyncRunOptions {
@@ -44,20 +38,12 @@ export interface Posted {
   readonly program: Program
 }
 
-/** An answer to a program of another process, which is not here to read it by. */
-export interface RawReply {
-  /** What each step returned, or -errno; the last one is the failed step's when `error` is not 0 */
-  readonly results: readonly number[]
-  /** 0 or an errno */
-  readonly error: number
-}
-
 /** An agent that is still to be made: `socket` is the far end, which a clone step takes as its control socket. */
 export interface Conceived {
   readonly agent: SyncAgent
   readonly socket: number
   /** To be called once the clone step was answered, with the pid that it gave, or without: lets go of the far end */
-  born(pid?: number): void
+  readonly born: (pid?: number) => void
 }
 
 /** An agent without an event loop: every order is answered before the next line, unless it was posted. */
@@ -387,31 +373,6 @@ export class SyncAgent {
   }
 }
 
-/** Not stopped: the low byte of a stop is 0x7f */
-const hasEnded = (status: number): boolean => (status & 0xff) !== 0x7f
-
 const UNANSWERED = { id: 0, descriptors: [] as readonly number[] }
 
 const gone = (): AgentError => new AgentError('Agent is gone: its connection ended')
-
-function eventOf({ type, payload }: Frame): SyncEvent {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
-  if (type === FRAMES.EXITED && payload.length >= EXITED.size) {
-    const [pid, status] = [view.getInt32(EXITED.pid, true), view.getInt32(EXITED.status, true)]
-    return { type: 'exited', pid, status, rusage: payload.subarray(EXITED.size) }
-  }
-  if (type === FRAMES.CAUGHT && payload.length >= 4) {
-    return { type: 'caught', signal: view.getUint32(0, true), siginfo: payload }
-  }
-  throw new AgentError(`Agent sent a frame of type ${type} and ${payload.length} bytes that is no event`)
-}
-
-function rawReply(payload: Uint8Array): RawReply {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
-  const count = payload.length < REPLY.size ? 0 : view.getUint32(REPLY.results, true)
-  if (payload.length < REPLY.size || payload.length < REPLY.size + 8 * count) {
-    throw new AgentError('Agent sent a short REPLY')
-  }
-  const results = Array.from({ length: count }, (_, i) => Number(view.getBigInt64(REPLY.size + 8 * i, true)))
-  return { results, error: view.getInt32(REPLY.error, true) }
-}

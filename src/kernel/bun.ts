@@ -5,7 +5,7 @@ import { LIMITS } from '../protocol/wire.ts'
 import { becomeAgent, strings } from './become-agent.ts'
 import { cString } from './call.ts'
 import { close } from './descriptors.ts'
-import { EMBEDDED_AGENT } from './embedded-agent.ts'
+import { embeddedAgent } from './embedded-agent.ts'
 import { sealedImage, TITLE_ROOM } from './image.ts'
 import type { Kernel, StartedAgent, SyscallArgument } from './kernel.ts'
 import { NR } from './numbers.ts'
@@ -32,8 +32,8 @@ export function bunKernel(): Kernel {
     },
     address: (bytes) => BigInt(addressOf(bytes)),
     startAgent: () => startAgent(kernel),
-    becomeAgent(socket, keep, words = []) {
-      return becomeAgent(kernel, { image: sealedImage(kernel, agentBinary()), socket, keep, words })
+    becomeAgent(socket, kept, words = []) {
+      return becomeAgent(kernel, { image: sealedImage(kernel, agentBinary()), socket, keep: kept, words })
     },
     get self() {
       return [globalThis.process.execPath]
@@ -58,11 +58,11 @@ function wordOf(value: SyscallArgument): number | bigint {
 }
 
 /** Texts of the last call, so that they are not collected while it runs. */
-const kept: Uint8Array[] = []
+const texts: Uint8Array[] = []
 let next = 0
 
 function keep(bytes: Uint8Array): Uint8Array {
-  kept[next++ & 7] = bytes
+  texts[next++ & 7] = bytes
   return bytes
 }
 
@@ -79,13 +79,15 @@ let binary: Uint8Array | undefined
 
 /** @throws UnsupportedError */
 function agentBinary(): Uint8Array {
-  if (EMBEDDED_AGENT === undefined) {
+  if (binary) return binary
+  const text = embeddedAgent()
+  if (text === undefined) {
     throw new UnsupportedError('This program has no agent in it', {
       fact: 'binary:carrel-agent',
       remedy: 'build it with "npm run build:standalone", or run it by Node',
     })
   }
-  binary ??= fromBase64.call(Uint8Array, EMBEDDED_AGENT)
+  binary = fromBase64.call(Uint8Array, text)
   return binary
 }
 

@@ -38,7 +38,11 @@ export function openPidfd(kernel: Kernel, pid: number): number | undefined {
 
 /** Sends a signal by number, 0 to ask; false when the process has ended. @throws SyscallError */
 export function signalPidfd(kernel: Kernel, pidfd: number, signal: number): boolean {
-  return delivered('pidfd_send_signal', `${pidfd}, ${signal}`, attempt(kernel, 'pidfd_send_signal', pidfd, signal, null, 0))
+  return delivered(
+    'pidfd_send_signal',
+    `${pidfd}, ${signal}`,
+    attempt(kernel, 'pidfd_send_signal', pidfd, signal, null, 0),
+  )
 }
 
 /** As `signalPidfd`, by a pid: the caller knows that it is still the process that is meant (its own child). */

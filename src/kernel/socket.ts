@@ -77,7 +77,8 @@ function withShortPath(kernel: Kernel, path: string, use: (path: Uint8Array) => 
   const directory = openDirectory(kernel, path.slice(0, cut) || '.')
   try {
     const short = cString(`/proc/self/fd/${directory}/${path.slice(cut)}`)
-    if (short.length > LONGEST) throw new InvalidInputError(`Name of a socket is too long: "${path}"`, { field: 'path' })
+    if (short.length > LONGEST)
+      throw new InvalidInputError(`Name of a socket is too long: "${path}"`, { field: 'path' })
     use(short)
   } finally {
     close(kernel, directory)

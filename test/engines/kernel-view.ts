@@ -63,10 +63,10 @@ export class KernelView {
     return this.#room.proc(this.pid, 'root', path)
   }
 
-  /** Its group of this v1 controller, or of the v2 tree where that has the controllers, as a folder of the host. */
+  /** Its group of this v1 controller, or of the v2 tree (also as ''), as a folder of the host. */
   group(controller: string): string {
     const rows = this.read('cgroup').split('\n')
-    const own = rows.find((row) => row.split(':')[1]?.split(',').includes(controller))
+    const own = rows.find((row) => controller !== '' && row.split(':')[1]?.split(',').includes(controller))
     const row = own ?? rows.find((each) => each.startsWith('0::'))
     const hierarchy = hierarchyOf(own === undefined ? 'v2' : controller)
     assert.ok(row !== undefined && hierarchy !== undefined, `process ${this.pid} is in no group of ${controller}`)
@@ -99,9 +99,15 @@ export class KernelView {
     return Number(this.#setting('cpu', 'cpu.cfs_quota_us', 'cpu.max').split(' ')[0])
   }
 
-  /** Whether its group is frozen, completely. */
+  /** Whether its group is frozen, completely: by the v1 controller, or by the v2 tree, which needs no controller for it. */
   get isFrozen(): boolean {
-    return /^FROZEN|^frozen 1$/m.test(this.#setting('freezer', 'freezer.state', 'cgroup.events'))
+    const state = hierarchyOf('freezer') === undefined ? '' : this.#file('freezer', 'freezer.state')
+    const events = hierarchyOf('v2') === undefined ? '' : this.#file('', 'cgroup.events')
+    return /^FROZEN$/m.test(state) || /^frozen 1$/m.test(events)
+  }
+
+  #file(controller: string, name: string): string {
+    return readIfThere(join(this.group(controller), name))
   }
 
   #setting(controller: string, v1: string, v2: string): string {

@@ -79,7 +79,7 @@ const STATES = [
   '/run/runc',
   '/run/crun',
   '/run/containerd/runc/default',
-  '/run/docker/runtime-carrel-oci/moby',
+  '/run/docker/runtime-runc/moby',
   '/run/user/12345/carrel-oci',
   '/run/user/12345/runc',
   '/run/user/12345/crun',

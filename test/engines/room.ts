@@ -139,7 +139,8 @@ export class Room implements AsyncDisposable {
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
     child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS)
+    // Its group, because nsenter has a child of its own in the room.
+    const timer = setTimeout(() => process.kill(-Number(child.pid), 'SIGKILL'), options.timeoutMs ?? TIMEOUT_MS)
     const [code] = (await once(child, 'close')) as [number | null]
     clearTimeout(timer)
     return { code, stdout, stderr }
@@ -190,6 +191,7 @@ export class Room implements AsyncDisposable {
     const home = options.ordinary ? 'home' : 'root-home'
     return spawn(SCRIPT, ['enter', String(this.#init), this.group, ...identity, ...command], {
       ...PIPED,
+      detached: true,
       env: {
         PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         HOME: this.path(home),

@@ -43,8 +43,11 @@ export function listing(folder: string): readonly string[] {
     })
 }
 
-/** What a container finds of the host when it looks everywhere. */
-const SEARCH = `grep -rls ${SECRET} /dev /etc /tmp /mnt /var /root /link/secret /dev/null /etc/passwd /masked`
+/** What a container finds of the host when it looks at every file; devices and FIFOs would never end. */
+const SEARCH = [
+  `find /dev /etc /tmp /mnt /var /root -type f -size -8 -exec grep -ls ${SECRET} {} +`,
+  `for each in /link/secret /dev/secret /etc/secret /proc/secret /dev/null /dev/zero /masked; do test -f $each && grep -ls ${SECRET} $each; done; true`,
+].join('; ')
 
 /**
  * Runs a container with a hostile root or configuration. It may be refused, or run; either way it is not stuck, nothing outside

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { currentKernel } from '../../src/kernel/current.ts'
+import { checkLinuxResources } from '../../src/bundle/config/check-linux-resources.ts'
+import { newFindings } from '../../src/bundle/config/fields.ts'
+import type { Resources } from '../../src/features/cgroups/resources.ts'
+import { close } from '../../src/kernel/descriptors.ts'
+import { openPidfd } from '../../src/kernel/process.ts'
+import { statisticsForEvents } from '../../src/oci/cgroups/statistics.ts'
+import { updateGroup } from '../../src/oci/cgroups/update-group.ts'
+import { GroupWatch } from '../../src/oci/cgroups/watch-group.ts'
+import { nodeKernel } from '../../src/kernel/node.ts'
 import { freeze, isFrozen, thaw } from '../../src/oci/cgroups/freeze.ts'
 import { joinSteps } from '../../src/oci/cgroups/join-steps.ts'
 import { killGroup, signalGroup } from '../../src/oci/cgroups/kill-group.ts'
@@ -16,7 +24,7 @@ import { requires } from '../support/requires.ts'
 
 checkMachine()
 
-const kernel = await currentKernel()
+const kernel = nodeKernel()
 const V1 = requires({ root: true, hierarchies: ['memory', 'pids', 'devices', 'freezer', 'cpuset', 'v2'] })
 const read = (path: string): string => readFileSync(path, 'utf8').trim()
 const fileOf = (controller: string, name: string, file: string): string =>
@@ -26,23 +34,27 @@ const membershipsOf = (pid: number): string[] =>
     .split('\n')
     .map((line) => line.replace(/^\d+:/, ''))
 
-test('G02, X02: the first process is born in a group of every hierarchy, and whoever made it in none', V1, async () => {
-  const name = cgroupName('born')
-  await withGroups({ cgroupsPath: `/${name}` }, ({ pid, maker, plan }) => {
-    const controllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids']
-    const paths = membershipsOf(pid)
-    for (const each of [...controllers, 'name=systemd', '']) assert.ok(paths.includes(`${each}:/${name}`), each)
-    assert.ok(membershipsOf(maker.pid as number).some((line) => line === 'pids:/'))
-    assert.deepEqual(
-      processesOf(
-        kernel,
-        plan.places.filter(({ version }) => version === 2),
-      ),
-      [pid],
-    )
-  })
-  assert.ok(!existsSync(`${hierarchyOf('memory')}/${name}`))
-})
+test(
+  'G02, G09, X02: the first process is born in a group of every hierarchy, and whoever made it in none',
+  V1,
+  async () => {
+    const name = cgroupName('born')
+    await withGroups({ cgroupsPath: `/${name}` }, ({ pid, maker, plan }) => {
+      const controllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids']
+      const paths = membershipsOf(pid)
+      for (const each of [...controllers, 'name=systemd', '']) assert.ok(paths.includes(`${each}:/${name}`), each)
+      assert.ok(membershipsOf(maker.pid as number).some((line) => line === 'pids:/'))
+      assert.deepEqual(
+        processesOf(
+          kernel,
+          plan.places.filter(({ version }) => version === 2),
+        ),
+        [pid],
+      )
+    })
+    assert.ok(!existsSync(`${hierarchyOf('memory')}/${name}`))
+  },
+)
 
 test(
   'X02: limits are the ones of the configuration before anything runs, as docker and podman give them',
@@ -72,19 +84,22 @@ test(
 )
 
 test(
-  'L56: levels of an absolute path are made in every hierarchy, with CPUs and memory nodes, and stay',
+  'G03: levels of an absolute path are made in every hierarchy, with CPUs and memory nodes, and stay',
   V1,
   async () => {
     const level = cgroupName('level')
     const places: string[] = []
     const above = (place: string): string => place.slice(0, place.lastIndexOf('/'))
-    await withGroups({ cgroupsPath: `/${level}/inner` }, ({ pid, plan }) => {
-      places.push(...plan.places.map(({ directory }) => directory))
-      assert.ok(membershipsOf(pid).includes(`cpuset:/${level}/inner`))
-      assert.equal(fileOf('cpuset', level, 'cpuset.cpus'), read(`${hierarchyOf('cpuset')}/cpuset.effective_cpus`))
-    })
-    assert.ok(places.length >= 10 && places.every((place) => !existsSync(place) && existsSync(above(place))))
-    places.forEach((place) => rmdirSync(above(place)))
+    try {
+      await withGroups({ cgroupsPath: `/${level}/inner` }, ({ pid, plan }) => {
+        places.push(...plan.places.map(({ directory }) => directory))
+        assert.ok(membershipsOf(pid).includes(`cpuset:/${level}/inner`))
+        assert.equal(fileOf('cpuset', level, 'cpuset.cpus'), read(`${hierarchyOf('cpuset')}/cpuset.effective_cpus`))
+      })
+      assert.ok(places.length >= 10 && places.every((place) => !existsSync(place) && existsSync(above(place))))
+    } finally {
+      places.forEach((place) => rmdirSync(above(place)))
+    }
   },
 )
 
@@ -100,7 +115,7 @@ test('a relative path is below the own group on v1, and an absent one is carrel-
   await withGroups({ id }, ({ pid }) => assert.ok(membershipsOf(pid).includes(`memory:${below}/carrel-oci-${id}`)))
 })
 
-test('G05: a limit that the kernel refuses is told with its JSON pointer, file, value and reason', V1, async () => {
+test('G04: a limit that the kernel refuses is told with its JSON pointer, file, value and reason', V1, async () => {
   const name = cgroupName('refused')
   const resources = { blockIO: { throttleReadBpsDevice: [{ major: 4000, minor: 7, rate: 1024 }] } }
   await assert.rejects(
@@ -152,7 +167,7 @@ test('a group that is there is taken over, but not with a process in it', V1, as
 })
 
 test(
-  'G05, L61: a container stands still, runs again and ends as a whole, and what it made in its groups goes too',
+  'L60, L61, G07: a container stands still, runs again and ends as a whole, and what it made in its groups goes too',
   V1,
   async () => {
     const name = cgroupName('life')
@@ -241,3 +256,86 @@ test('CLONE_NEWCGROUP: the root of the namespace is the container’s own group 
   }
   await withGroups({ cgroupsPath: `/${name}` }, look, ['CLONE_NEWCGROUP'])
 })
+
+const MEMORY_HOG = 'a=x; while :; do a=$a$a; done'
+
+test('L59: statistics are the kernel’s, in our shape and in the one that engines parse', V1, async () => {
+  const name = cgroupName('stats')
+  const resources = { memory: { limit: 32 * 2 ** 20, swap: 32 * 2 ** 20 }, pids: { limit: 7 } }
+  await withGroups({ cgroupsPath: `/${name}`, resources }, async ({ plan: { places }, exec }) => {
+    exec(['/bin/sh', '-c', 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 1000'])
+    await eventually(
+      () => Number(fileOf('cpuacct', name, 'cpuacct.usage')) > 1e7,
+      () => 'some CPU time',
+    )
+    const data = statisticsForEvents(kernel, places)
+    const now = Number(fileOf('cpuacct', name, 'cpuacct.usage'))
+    assert.ok(data.cpu.usage.total > 1e7 && data.cpu.usage.total <= now + 1000, String(data.cpu.usage.total))
+    assert.equal(data.memory.usage.limit, 32 * 2 ** 20)
+    assert.equal(data.memory.swap.limit, 32 * 2 ** 20)
+    assert.deepEqual(data.pids, { current: Number(fileOf('pids', name, 'pids.current')), limit: 7 })
+    assert.ok((data.memory.raw['total_rss'] ?? -1) >= 0)
+    assert.equal(data.cpuset.mems?.[0], 0)
+    // Go reads unsigned integers of 64 bits: no sign, no fraction, no exponent.
+    for (const [number] of JSON.stringify(data).matchAll(/(?<=[:[,])-?[\d.e+]+(?=[,}\]])/g))
+      assert.match(number, /^\d{1,19}$/)
+  })
+})
+
+test('X33: running out of memory is told by the kernel, and so is the end of the first process', V1, async () => {
+  const name = cgroupName('oom')
+  const resources = { memory: { limit: 16 * 2 ** 20, swap: 16 * 2 ** 20 } }
+  await withGroups({ cgroupsPath: `/${name}`, resources }, ({ plan: { places }, exec, pid }) => {
+    const pidfd = openPidfd(kernel, pid) as number
+    const watch = new GroupWatch(kernel, places, pidfd)
+    try {
+      assert.equal(watch.next(1000), 'time')
+      exec(['/bin/sh', '-c', MEMORY_HOG])
+      assert.equal(watch.next(5_000_000), 'oom')
+      assert.equal(watch.next(5_000_000), 'ended')
+      assert.match(fileOf('memory', name, 'memory.oom_control'), /oom_kill [1-9]/)
+    } finally {
+      watch.close()
+      close(kernel, pidfd)
+    }
+  })
+})
+
+test(
+  'G04: an update changes what it names, in an order that the kernel takes, and says what it cannot',
+  V1,
+  async () => {
+    const name = cgroupName('update')
+    const resources = { memory: { limit: 64 * 2 ** 20, swap: 64 * 2 ** 20 }, cpu: { quota: 50_000, period: 100_000 } }
+    await withGroups({ cgroupsPath: `/${name}`, resources }, async ({ plan: { places } }) => {
+      const update = (wanted: object) => updateGroup(kernel, { groups: places }, checked(wanted))
+      const mib = 2 ** 20
+      await update({ memory: { limit: 128 * mib, swap: 256 * mib }, pids: { limit: 9 } })
+      assert.equal(fileOf('memory', name, 'memory.limit_in_bytes'), String(128 * mib))
+      assert.equal(fileOf('memory', name, 'memory.memsw.limit_in_bytes'), String(256 * mib))
+      await update({ memory: { limit: 32 * mib, swap: 32 * mib }, cpu: { quota: 20_000, period: 20_000, shares: 77 } })
+      assert.equal(fileOf('memory', name, 'memory.memsw.limit_in_bytes'), String(32 * mib))
+      assert.equal(fileOf('cpu', name, 'cpu.cfs_period_us'), '20000')
+      assert.equal(fileOf('cpu', name, 'cpu.shares'), '77')
+      assert.equal(fileOf('pids', name, 'pids.max'), '9')
+      await update({
+        devices: [
+          { allow: false, access: 'rwm' },
+          { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' },
+        ],
+      })
+      assert.match(fileOf('devices', name, 'devices.list'), /c 10:229 rw/)
+      await assert.rejects(update({ memory: { limit: 64 * mib } }), {
+        field: '/memory/limit',
+        message: /^\/memory\/limit must not be above the group’s memory.swap/,
+      })
+      await assert.rejects(update({ unified: { 'memory.high': '1' } }), {
+        message: /^\/unified\/memory\.high cannot be enforced/,
+      })
+      const disk = { blockIO: { throttleReadBpsDevice: [{ major: 4000, minor: 7, rate: 1 }] } }
+      await assert.rejects(update(disk), { field: '/blockIO/throttleReadBpsDevice' })
+    })
+  },
+)
+
+const checked = (wanted: object): Resources => checkLinuxResources(wanted, '', newFindings(), { live: true })

@@ -68,9 +68,9 @@ test('completion in zsh offers commands, options and their values', requires({ p
     const { stdout } = spawnSync('zsh', ['-f', '-c', source], { encoding: 'utf8', timeout: 20_000 })
     return /\n<([^>]*)>/.exec(stdout.replaceAll('\r', ''))?.[1] ?? stdout
   }
-  assert.equal(zsh('carrel-oci creat'), 'carrel-oci create ')
-  assert.equal(zsh('carrel-oci --log-format js'), 'carrel-oci --log-format json ')
-  assert.equal(zsh('carrel-oci create --bund'), 'carrel-oci create --bundle=')
+  assert.equal(zsh('carrel-oci creat'), 'carrel-oci create')
+  assert.equal(zsh('carrel-oci --log-format js'), 'carrel-oci --log-format json')
+  assert.equal(zsh('carrel-oci create --bund'), 'carrel-oci create --bundle')
 })
 
 test('completion SHELL prints what the package holds', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { isAlive } from '../support/proc.ts'
-import { oci, ociOk, useOci } from '../support/oci.ts'
+import { container, created, oci, ociOk, script, useOci } from '../support/oci.ts'
 import { requires } from '../support/requires.ts'
 import { freezerGroup, removeEmptyGroup, storedProcess } from './stored-process.ts'
 
@@ -110,4 +110,22 @@ test('kill ID 9 ends a paused process', requires({ root: true, hierarchies: ['fr
   ociOk(['kill', id, '9'])
   assert.equal(await ended, 'SIGKILL')
   await removeEmptyGroup(group)
+})
+
+test('kill reaches a container that is created, and one that runs', async () => {
+  const waiting = created()
+  assert.equal(waiting.state().status, 'created')
+  waiting.kill('KILL')
+  await waiting.ended()
+  assert.equal(waiting.state().status, 'stopped')
+  const trapped = container({
+    process: script("trap 'echo got it; exit 0' USR1; echo ready; while :; do sleep 0.1; done"),
+  })
+  await eventually(
+    () => trapped.output.includes('ready'),
+    () => trapped.errors,
+  )
+  trapped.kill('SIGUSR1')
+  assert.match(await trapped.ended(), /got it/)
+  assert.match(oci(['kill', trapped.id, '9']).stderr, /container not running/)
 })

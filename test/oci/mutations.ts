@@ -53,12 +53,11 @@ function* pathsOf(value: unknown, at: readonly (string | number)[] = []): Genera
 }
 
 function changed(target: unknown, [key, ...rest]: readonly (string | number)[], value: unknown): unknown {
-  const copy: Record<string | number, unknown> = (
-    Array.isArray(target) ? [...target] : { ...(target as object) }
-  ) as never
+  const isList = Array.isArray(target)
+  const copy = (isList ? (target as unknown[]).slice() : { ...(target as object) }) as Record<string | number, unknown>
   if (rest.length > 0) copy[key!] = changed(copy[key!], rest, value)
   else if (value !== GONE) copy[key!] = value
-  else if (Array.isArray(copy)) copy.splice(Number(key), 1)
+  else if (isList) (copy as unknown as unknown[]).splice(Number(key), 1)
   else delete copy[key!]
   return copy
 }

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { initialAffinitySteps } from '../../src/bundle/process/affinity.ts'
@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly before?: (p: Program) => void
   /** Looks at it between the two halves */
   readonly between?: (pid: number, ready: ReadyResult) => void
+  /** Called when it has been told to go on, with copies of the descriptors */
+  readonly started?: () => void
 }
 
 /** What became of it. */
@@ -55,6 +57,8 @@ const PROC = 4
 export async function start(process: Process, options: StartOptions = {}): Promise<Started> {
   const kernel = await currentKernel()
   const path = mkdtempSync(join(tmpdir(), 'carrel-process-'))
+  // A root of a user namespace must get there.
+  chmodSync(path, 0o711)
   const root = join(path, 'rootfs')
   const maker = SyncAgent.start(kernel)
   let first: SyncAgent | undefined
@@ -124,7 +128,12 @@ function run({ maker, agent, process, options, root, out, file }: Run): Started 
     ...options.ready,
   })
   const answer = agent.run(p)
-  terminal?.check(answer)
+  try {
+    terminal?.check(answer)
+  } catch (error) {
+    answer.descriptors.forEach((fd) => closeSync(fd))
+    throw error
+  }
   const known = ready.finish(answer, (more) => agent.run(more))
   const pid = agent.pid as number
   options.between?.(pid, known)
@@ -141,9 +150,11 @@ function run({ maker, agent, process, options, root, out, file }: Run): Started 
     ...(options.linux?.seccomp ? { filter: ociSeccomp(options.linux.seccomp, last.arch) } : {}),
     ...(options.listener ? { listener: listenerOf(last, descriptors.next, options.listener, pid) } : {}),
   })
-  agent.become(last, {
+  const posted = agent.post(last, {
     descriptors: [out, ...(options.preserved ?? []), ...(options.listener ? [options.listener.socket] : [])],
   })
+  options.started?.()
+  agent.awaitExec(posted)
   const status = maker.waitFor(pid, 20_000)
   const output = terminal ? readMaster(answer.descriptors[0] as number) : readFileSync(file, 'utf8').trimEnd()
   return { output, status, ready: known, pid }
@@ -176,18 +187,14 @@ function listenerOf(p: Program, index: number, listener: NonNullable<StartOption
 
 /** What a terminal shows until its other end is gone, which reads as EIO. */
 function readMaster(fd: number): string {
+  const chunk = Buffer.alloc(65536)
+  let text = ''
   try {
-    let text = ''
-    for (;;) {
-      try {
-        const chunk = readFileSync(fd)
-        if (chunk.length === 0) return text
-        text += chunk.toString()
-      } catch {
-        return text
-      }
-    }
+    for (let size = readSync(fd, chunk); size > 0; size = readSync(fd, chunk)) text += chunk.toString('utf8', 0, size)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
   } finally {
     closeSync(fd)
   }
+  return text
 }

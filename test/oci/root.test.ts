@@ -3,38 +3,50 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { SyncAgent } from '../../src/kernel/agent.ts'
+import { currentKernel } from '../../src/kernel/current.ts'
+import { type Program, program } from '../../src/program/builder.ts'
 import { enterRoot } from '../support/entered-root.ts'
 import { checkMachine } from '../support/machine-check.ts'
+import type { Bundle } from '../support/oci-bundle.ts'
 import { requires } from '../support/requires.ts'
 
 checkMachine()
 const ROOT = requires({ root: true })
 const hostMounts = (): string => readFileSync('/proc/self/mountinfo', 'utf8')
 
-test('the root is the container’s own, and nothing of the host’s is left below it', ROOT, async () => {
-  const before = hostMounts()
-  await enterRoot({}, {}, ({ mounts, sh }) => {
-    assert.equal(sh('ls /'), 'bin\ndev\netc\nmnt\nproc\nroot\nsys\ntmp\nvar')
-    assert.ok(!mounts().some((line) => line.includes('/work') || line.startsWith('/tmp')))
-    assert.ok(!mounts().some((line) => line.includes('shared:') || line.includes('master:')))
-    assert.equal(sh('cd /; cd ..; pwd'), '/')
-    assert.equal(hostMounts(), before)
-  })
-})
-
-test('root.readonly: nothing of the root is written, mounts in it are as their own options say', ROOT, async () => {
-  const mounts = [
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['mode=755'] },
-    { destination: '/tmp', type: 'tmpfs', source: 'tmpfs' },
-  ]
-  await enterRoot({ root: { readonly: true }, mounts }, {}, ({ sh }) => {
-    assert.match(sh('echo x > /etc/x'), /Read-only file system/)
-    assert.equal(sh('echo x > /tmp/x && cat /tmp/x'), 'x')
-  })
-})
+test(
+  'L39, L47, L49, X08: the root is the container’s own, and nothing of the host’s is left below it',
+  ROOT,
+  async () => {
+    const before = hostMounts()
+    await enterRoot({}, {}, ({ mounts, sh }) => {
+      assert.equal(sh('ls /'), 'bin\ndev\netc\nmnt\nproc\nroot\nsys\ntmp\nvar')
+      assert.ok(!mounts().some((line) => line.includes('/work') || line.startsWith('/tmp')))
+      assert.ok(!mounts().some((line) => line.includes('shared:') || line.includes('master:')))
+      assert.equal(sh('cd /; cd ..; pwd'), '/')
+      assert.equal(hostMounts(), before)
+    })
+  },
+)
 
 test(
-  'maskedPaths are covered by a null device or an empty directory, those that are not there are left',
+  'L12, L48: root.readonly: nothing of the root is written, mounts in it are as their own options say',
+  ROOT,
+  async () => {
+    const mounts = [
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['mode=755'] },
+      { destination: '/tmp', type: 'tmpfs', source: 'tmpfs' },
+    ]
+    await enterRoot({ root: { readonly: true }, mounts }, {}, ({ sh }) => {
+      assert.match(sh('echo x > /etc/x'), /Read-only file system/)
+      assert.equal(sh('echo x > /tmp/x && cat /tmp/x'), 'x')
+    })
+  },
+)
+
+test(
+  'L50, X16: maskedPaths are covered by a null device or an empty directory, those that are not there are left',
   ROOT,
   async () => {
     const maskedPaths = [
@@ -67,7 +79,7 @@ test(
   },
 )
 
-test('readonlyPaths are read-only with what is mounted below them', ROOT, async () => {
+test('L50, X10: readonlyPaths are read-only with what is mounted below them', ROOT, async () => {
   const changes = {
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
@@ -136,7 +148,7 @@ test('rootfsPropagation unbindable: the root cannot be bound', ROOT, async () =>
 })
 
 test(
-  'without pivot_root the root is entered all the same, and no procfs or sysfs of the host is left',
+  'L13: without pivot_root the root is entered all the same, and no procfs or sysfs of the host is left',
   ROOT,
   async () => {
     const visibleProc = ['/sys', '/proc']
@@ -159,7 +171,7 @@ const HOSTILE: readonly (readonly [name: string, prepare: (root: string) => void
 ]
 
 for (const [name, prepare, error] of HOSTILE) {
-  test(`${name}: refused (CVE-2023-27561, CVE-2026-41579)`, ROOT, async () => {
+  test(`X09: ${name}: refused (CVE-2023-27561, CVE-2026-41579)`, ROOT, async () => {
     const before = hostMounts()
     await assert.rejects(
       enterRoot({}, { prepare }, () => assert.fail('it was entered')),
@@ -175,7 +187,7 @@ function replace(root: string, name: string, target: string): void {
 }
 
 test(
-  'a mount target that is a link leads no further than the root, and creates nothing outside (CVE-2024-45310)',
+  'X09, L46: a mount target that is a link leads no further than the root, and creates nothing outside (CVE-2024-45310)',
   ROOT,
   async () => {
     const outside = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()
@@ -202,6 +214,88 @@ test(
       assert.deepEqual(readdirSync(outside), [])
     } finally {
       rmSync(outside, { recursive: true })
+    }
+  },
+)
+
+test(
+  'X09: directories that change places with links while a root is built: nothing lands outside of it (CVE-2021-30465)',
+  ROOT,
+  async () => {
+    const outside = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()
+    const kernel = await currentKernel()
+    const attacker = SyncAgent.start(kernel)
+    try {
+      mkdirSync(join(outside, 'sub'))
+      const mounts = [
+        { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['mode=755'] },
+        { destination: '/vol/sub/made', type: 'tmpfs', source: 'tmpfs', options: ['size=4k'] },
+        { destination: '/vol/new/er', type: 'tmpfs', source: 'tmpfs', options: ['size=4k'] },
+      ]
+      const prepare = (root: string): void => {
+        mkdirSync(join(root, 'vol/sub'), { recursive: true })
+        mkdirSync(join(root, outside, 'sub'), { recursive: true })
+        symlinkSync(outside, join(root, 'vol2'))
+        attacker.post(exchanging(root), {}, false)
+      }
+      const settle = (): void => void attacker.run(program())
+      const before = hostMounts()
+      let entered = 0
+      for (let round = 0; round < 20; round++) {
+        try {
+          await enterRoot({ mounts, linux: { maskedPaths: [], readonlyPaths: [] } }, { prepare, settle }, () => {
+            entered++
+          })
+        } catch (error) {
+          assert.match(String(error), /ENOENT|EAGAIN|ELOOP|ENOTDIR/)
+        }
+        assert.deepEqual(readdirSync(outside), ['sub'])
+        assert.deepEqual(readdirSync(join(outside, 'sub')), [])
+        assert.equal(hostMounts(), before)
+      }
+      assert.ok(entered > 0)
+    } finally {
+      attacker.end()
+      rmSync(outside, { recursive: true })
+    }
+  },
+)
+
+/** Two names of a directory that are exchanged some thousand times. */
+function exchanging(root: string): Program {
+  const p = program()
+  const fd = p.openat('AT_FDCWD', root, ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
+  for (let i = 0; i < 10_000; i++) p.tolerate('ENOENT').renameat2(fd, 'vol', fd, 'vol2', ['RENAME_EXCHANGE'])
+  p.close(fd)
+  return p
+}
+
+test(
+  'between two programs, where hooks run, the root is mounted at its own path, and the second goes on from there',
+  ROOT,
+  async () => {
+    const mounts = [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['mode=755', 'ro'] },
+      { destination: '/etc', type: 'tmpfs', source: 'tmpfs', options: ['tmpcopyup', 'mode=755'] },
+    ]
+    const map = [{ containerID: 0, hostID: 0, size: 65_536 }]
+    const namespaces = ['mount', 'pid', 'network', 'ipc', 'user'].map((type) => ({ type }))
+    for (const more of [{}, { namespaces, uidMappings: map, gidMappings: map }]) {
+      let called = 0
+      const between = (pid: number, { root }: Bundle): void => {
+        const seen = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
+        assert.match(seen, new RegExp(` ${root} .*\n(.*\n)*.* ${root}/proc .* - proc `))
+        called++
+      }
+      const sysctl = { 'net.ipv4.ip_forward': '1' }
+      const linux = { maskedPaths: ['/proc/timer_list'], readonlyPaths: ['/proc/sys'], sysctl, ...more }
+      await enterRoot({ mounts, linux }, { between }, ({ sh }) => {
+        assert.match(sh('echo x > /dev/x'), /Read-only/)
+        const script = 'cat /proc/sys/net/ipv4/ip_forward; wc -c < /proc/timer_list; head -c 4 /etc/passwd'
+        assert.equal(sh(script), '1\n0\nroot')
+      })
+      assert.equal(called, 1)
     }
   },
 )

@@ -86,7 +86,7 @@ test('StateStore.claim() refuses an id that is taken', () =>
     put(store, 'a')
     assert.throws(
       () => store.claim('a'),
-      (error) => error instanceof StateError && /"a" exists already$/.test(error.message),
+      (error) => error instanceof StateError && error.message.endsWith('"a" exists already'),
     )
   }))
 

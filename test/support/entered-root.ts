@@ -20,7 +20,7 @@ import {
   rootfsPropagationSteps,
   sysctlSteps,
 } from '../../src/bundle/root/finish-root.ts'
-import { copiesOf, prepareRootSteps, verifyRoot } from '../../src/bundle/root/root.ts'
+import { copiesOf, prepareRootSteps, resumeRoot, verifyRoot } from '../../src/bundle/root/root.ts'
 import type { Config } from '../../src/bundle/spec.ts'
 import { SyncAgent } from '../../src/kernel/agent.ts'
 import { currentKernel } from '../../src/kernel/current.ts'
@@ -45,8 +45,10 @@ export interface EnterOptions extends BundleOptions {
   readonly cgroups?: ContainerCgroups
   readonly rootMount?: string
   readonly visibleProc?: readonly string[]
-  /** Runs between the mounts and the way into the root, with the pid of the process */
-  readonly between?: (entered: Pick<Entered, 'pid' | 'bundle'>) => void
+  /** Runs where hooks of the runtime would: between the mounts and the way into the root, which is another program then */
+  readonly between?: (pid: number, bundle: Bundle) => void
+  /** Before the bundle is removed: whatever changes it must have ended */
+  readonly settle?: () => void
 }
 
 /** A process that stands in a container's root file system, which no program was executed in. */
@@ -77,6 +79,7 @@ export async function enterRoot(
   } finally {
     for (const child of children) child.close()
     maker.end()
+    options.settle?.()
     rmSync(path, { recursive: true, force: true })
   }
 }
@@ -99,16 +102,24 @@ function enter(maker: SyncAgent, children: SyncAgent[], bundle: Bundle, options:
   })
   children.push(init)
   const pid = init.pid as number
-  const p = program()
+  const first = program()
   const received = made.map((_, index) => 4 + index)
-  const shown = openSources(p, config, facts, received)
-  const root = prepareRootSteps(p, config, facts, shown)
+  const shown = openSources(first, config, facts, received)
+  const built = prepareRootSteps(first, config, facts, shown)
   if (userNamespace) {
-    p.setresgid(0, 0, 0)
-    p.setresuid(0, 0, 0)
+    first.setresgid(0, 0, 0)
+    first.setresuid(0, 0, 0)
   }
-  mountSteps(p, root, config, facts, shown)
-  deviceNodeSteps(p, root, config, facts, shown)
+  mountSteps(first, built, config, facts, shown)
+  deviceNodeSteps(first, built, config, facts, shown)
+  let [p, root] = [first, built]
+  if (options.between) {
+    const result = init.run(first)
+    verifyRoot(built, result)
+    options.between(pid, bundle)
+    p = program()
+    root = resumeRoot(built, result)
+  }
   enterRootSteps(p, root, { pivot: options.pivot ?? true, facts })
   sysctlSteps(p, root, config.linux?.sysctl)
   rootfsPropagationSteps(p, root, config.linux?.rootfsPropagation)

@@ -1,7 +1,7 @@
 import { checkLinuxResources } from '../../src/bundle/config/check-linux-resources.ts'
 import { newFindings } from '../../src/bundle/config/fields.ts'
 import { SyncAgent } from '../../src/kernel/agent.ts'
-import { currentKernel } from '../../src/kernel/current.ts'
+import { nodeKernel } from '../../src/kernel/node.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Flags } from '../../src/linux/flags.ts'
 import type { CloneFlag } from '../../src/linux/tables/clone.ts'
@@ -41,7 +41,7 @@ export async function withGroups(
   use: (grouped: Grouped) => void | Promise<void>,
   flags: Flags<CloneFlag> = [],
 ): Promise<void> {
-  const kernel = await currentKernel()
+  const kernel = nodeKernel()
   const plan = planOf(kernel, request)
   const maker = SyncAgent.start(kernel)
   const born: SyncAgent[] = []

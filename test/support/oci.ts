@@ -331,8 +331,10 @@ export const script = (text: string): { readonly args: readonly string[] } => ({
 
 const isBundle = (value: Changes | Bundle): value is Bundle => 'config' in value && 'cgroup' in value
 
-/** Kills what is in a group of any hierarchy and removes it. */
+/** Kills what is in a group of this process's tests, in any hierarchy, and removes it; any other path is not touched. */
 export function removeGroup(path: string): void {
+  // A hostile cgroupsPath must not be followed: `/..` would be every process of the machine.
+  if (!new RegExp(`^/carrel-test-${process.pid}-[\\w.-]+(?:/[\\w.-]*[\\w-])*$`).test(path)) return
   for (const hierarchy of ['.', ...readdirSync('/sys/fs/cgroup')]) removeTree(join('/sys/fs/cgroup', hierarchy, path))
 }
 

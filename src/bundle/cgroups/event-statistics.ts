@@ -67,5 +67,10 @@ type Count = Exclude<keyof DeviceIo, 'major' | 'minor'>
 const operations = ({ io }: Statistics, read: Count, write: Count) =>
   (io?.devices ?? []).flatMap((device) => {
     const { major, minor } = device
-    return ([['Read', read], ['Write', write]] as const).map(([op, key]) => ({ major, minor, op, value: device[key] ?? 0 }))
+    return (
+      [
+        ['Read', read],
+        ['Write', write],
+      ] as const
+    ).map(([op, key]) => ({ major, minor, op, value: device[key] ?? 0 }))
   })

@@ -88,10 +88,9 @@ function checkName(value: unknown, at: string, namespaces: NamespacePlan): void 
   if (!namespaces.has('uts')) {
     refuse(at, 'needs a uts namespace, else it would change the host: add {"type": "uts"} to /linux/namespaces')
   }
-  // The kernel counts bytes; names with others than ASCII letters are rare enough to be counted at their longest.
-  const bytes = [...value].reduce((sum, sign) => sum + (sign > '\u007f' ? 4 : 1), 0)
-  if (value.length > LONGEST_NAME || bytes > LONGEST_NAME)
+  if (value.length * 3 > LONGEST_NAME && new TextEncoder().encode(value).length > LONGEST_NAME) {
     refuse(at, `must be at most ${LONGEST_NAME} bytes long (sethostname(2)): shorten it`)
+  }
 }
 
 function checkAnnotations(value: unknown, at: string): void {

@@ -45,34 +45,34 @@ const MOST_CELLS = 0xffff
 
 /** `process`, or the document of `exec --process`. @throws InvalidInputError */
 export function checkProcess(value: unknown, at: string, findings: Findings): void {
-  const process = fieldsOf(value, at, PROCESS, findings)
-  checkBoolean(process['terminal'], `${at}/terminal`)
-  checkConsoleSize(process, at, findings)
-  checkUser(process['user'], `${at}/user`, findings)
-  checkArgs(process['args'], `${at}/args`)
-  checkEnv(process['env'], `${at}/env`, findings)
-  need(process, 'cwd', at, 'say "/" for the root directory')
-  checkAbsolute(process['cwd'], `${at}/cwd`)
-  checkCapabilities(process['capabilities'], `${at}/capabilities`, findings)
-  checkRlimits(process['rlimits'], `${at}/rlimits`, findings)
-  checkBoolean(process['noNewPrivileges'], `${at}/noNewPrivileges`)
+  const fields = fieldsOf(value, at, PROCESS, findings)
+  checkBoolean(fields['terminal'], `${at}/terminal`)
+  checkConsoleSize(fields, at, findings)
+  checkUser(fields['user'], `${at}/user`, findings)
+  checkArgs(fields['args'], `${at}/args`)
+  checkEnv(fields['env'], `${at}/env`, findings)
+  need(fields, 'cwd', at, 'say "/" for the root directory')
+  checkAbsolute(fields['cwd'], `${at}/cwd`)
+  checkCapabilities(fields['capabilities'], `${at}/capabilities`, findings)
+  checkRlimits(fields['rlimits'], `${at}/rlimits`, findings)
+  checkBoolean(fields['noNewPrivileges'], `${at}/noNewPrivileges`)
   // OOM_SCORE_ADJ_MIN and OOM_SCORE_ADJ_MAX, proc_pid_oom_score_adj(5)
-  checkWhole(process['oomScoreAdj'], `${at}/oomScoreAdj`, -1000, 1000)
-  checkScheduler(process['scheduler'], `${at}/scheduler`, findings)
-  checkIoPriority(process['ioPriority'], `${at}/ioPriority`, findings)
-  checkExecCpuAffinity(process['execCPUAffinity'], `${at}/execCPUAffinity`, findings)
-  checkOneLine(process['apparmorProfile'], `${at}/apparmorProfile`)
-  checkOneLine(process['selinuxLabel'], `${at}/selinuxLabel`)
+  checkWhole(fields['oomScoreAdj'], `${at}/oomScoreAdj`, -1000, 1000)
+  checkScheduler(fields['scheduler'], `${at}/scheduler`, findings)
+  checkIoPriority(fields['ioPriority'], `${at}/ioPriority`, findings)
+  checkExecCpuAffinity(fields['execCPUAffinity'], `${at}/execCPUAffinity`, findings)
+  checkOneLine(fields['apparmorProfile'], `${at}/apparmorProfile`)
+  checkOneLine(fields['selinuxLabel'], `${at}/selinuxLabel`)
 }
 
-function checkConsoleSize(process: Fields, at: string, findings: Findings): void {
-  if (process['consoleSize'] === undefined) return
-  const size = fieldsOf(process['consoleSize'], `${at}/consoleSize`, ['height', 'width'], findings)
+function checkConsoleSize(fields: Fields, at: string, findings: Findings): void {
+  if (fields['consoleSize'] === undefined) return
+  const size = fieldsOf(fields['consoleSize'], `${at}/consoleSize`, ['height', 'width'], findings)
   for (const key of ['height', 'width']) {
     const where = `${at}/consoleSize/${key}`
     need(size, key, `${at}/consoleSize`, 'give height and width, in characters')
     // Without a terminal the size must be ignored (config.md#process), but it must still be a number.
-    if (process['terminal'] === true) checkWhole(size[key], where, 0, MOST_CELLS)
+    if (fields['terminal'] === true) checkWhole(size[key], where, 0, MOST_CELLS)
     else checkUnsigned64(size[key], where)
   }
 }

@@ -17,12 +17,11 @@ export function parseConfig(text: string): { config: Config; warnings: readonly 
   const value = parseJson(text, 'config.json')
   const resources = checkConfig(value, findings)
   const config = value as Config
-  const { process, linux } = config
   return {
     config: {
       ...config,
-      ...(process && { process: knownCapabilities(process) }),
-      ...(resources && { linux: { ...linux, resources } }),
+      ...(config.process && { process: knownCapabilities(config.process) }),
+      ...(resources && { linux: { ...config.linux, resources } }),
     },
     warnings: warningsOf(findings),
   }

@@ -2,6 +2,7 @@ import { StateError } from '../../base/errors.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { MountAttr } from '../../linux/tables/mount.ts'
 import type { Program } from '../../program/builder.ts'
+import type { FdLike } from '../root/fd-like.ts'
 import type { Config } from '../spec.ts'
 import type { MountFacts } from './mount-facts.ts'
 import type { AttributeChange, MountOptions } from './mount-options.ts'
@@ -62,3 +63,12 @@ function changeSteps(
 }
 
 const TIMES: readonly MountAttr[] = ['MOUNT_ATTR_NOATIME', 'MOUNT_ATTR_STRICTATIME', 'MOUNT_ATTR_RELATIME']
+
+/** Sets how a mount that was just attached shares what is mounted in it. */
+export function spreadSteps(p: Program, mount: FdLike, { propagation }: MountOptions): void {
+  for (const { flag, recursive } of propagation) {
+    p.mount_setattr(mount, '', recursive ? ['AT_EMPTY_PATH', 'AT_RECURSIVE'] : ['AT_EMPTY_PATH'], {
+      propagation: [flag],
+    })
+  }
+}

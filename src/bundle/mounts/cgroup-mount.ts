@@ -1,11 +1,12 @@
+import type { FdLike } from '../root/fd-like.ts'
 import { StateError } from '../../base/errors.ts'
 import type { Program } from '../../program/builder.ts'
-import { type FdLike, makeTarget, type Root } from '../root/root.ts'
+import { makeTarget, type Root } from '../root/root.ts'
 import { type CgroupTree, cgroupTrees } from './cgroup-trees.ts'
 import { newFilesystem } from './filesystem-mount.ts'
-import { type ContainerCgroups, hasNamespace, type PlannedMount } from './mount-facts.ts'
+import { type ContainerCgroups, hasNamespace, type PlannedMount, type MountInput } from './mount-facts.ts'
 import { newMountAttributes } from './mount-options.ts'
-import { type MountInput, spreadSteps } from './mount-steps.ts'
+import { spreadSteps } from './attributes.ts'
 
 /** Shows the container its control groups, in the form that the host has them. */
 export function cgroupMount(p: Program, root: Root, planned: PlannedMount, input: MountInput): void {

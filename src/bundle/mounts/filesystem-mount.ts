@@ -1,13 +1,14 @@
+import type { FdLike } from '../root/fd-like.ts'
 import type { Call, EncodedOut, Param } from '../../linux/call.ts'
 import { findCall } from '../../linux/calls/index.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { MountAttr } from '../../linux/tables/mount.ts'
 import type { Program } from '../../program/builder.ts'
-import { onlyAfter } from '../root/condition.ts'
-import { type FdLike, findTarget, type Root, type Target } from '../root/root.ts'
-import type { PlannedMount, Sources } from './mount-facts.ts'
+import { onlyAfter, succeeds } from '../root/condition.ts'
+import { findTarget, type Root, type Target } from '../root/root.ts'
+import { type PlannedMount, type Sources, type MountInput, mustBePlain } from './mount-facts.ts'
 import { type MountOptions, newMountAttributes } from './mount-options.ts'
-import { type MountInput, mustBePlain, spreadSteps } from './mount-steps.ts'
+import { spreadSteps } from './attributes.ts'
 import { fallbackKey } from './source-steps.ts'
 
 /** File systems of the kernel's own, made by fsopen(2); whatever else there is has options in the form that mount(2) wants. */
@@ -76,8 +77,15 @@ export function newFilesystem(
 ): Ref<Fd> {
   const context = p.tolerate(...tolerated).fsopen(type, ['FSOPEN_CLOEXEC'])
   for (const option of options) optionStep(p, context, option)
-  p.tolerate(...tolerated).fsconfig(context, 'FSCONFIG_CMD_CREATE', null, null, 0)
-  const fd = p.tolerate(...tolerated).fsmount(context, ['FSMOUNT_CLOEXEC'], attributes)
+  const created = succeeds(p.tolerate(...tolerated) as Program, 'fsconfig', [
+    context,
+    'FSCONFIG_CMD_CREATE',
+    null,
+    null,
+    0,
+  ])
+  p.tolerate(...tolerated)
+  const fd = onlyAfter(p, created, 'fsmount', [context, ['FSMOUNT_CLOEXEC'], attributes]) as Ref<Fd>
   p.close(context)
   return fd
 }

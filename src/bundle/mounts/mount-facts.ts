@@ -1,4 +1,4 @@
-import type { FdLike } from '../root/root.ts'
+import type { FdLike } from '../root/fd-like.ts'
 import type { Config, Mount, NamespaceType } from '../spec.ts'
 import { type MountOptions, parseMountOptions } from './mount-options.ts'
 
@@ -102,3 +102,14 @@ export function mountFacts(config: Config): MountQuestions {
 
 /** Descriptors of host trees by what they are for: `root`, `/mounts/3`, `cgroup:memory`, `node:/dev/null`. */
 export type Sources = ReadonlyMap<string, FdLike>
+
+/** What the mounts of a configuration are made from. */
+export interface MountInput {
+  readonly config: Config
+  readonly facts: MountFacts
+  readonly sources: Sources
+}
+
+/** Whether a directory is a kernel file system's: in an image it must be a directory, and no link (CVE-2023-27561, CVE-2026-41579). */
+export const mustBePlain = ({ mount, destination }: PlannedMount): boolean =>
+  mount.type === 'proc' || mount.type === 'sysfs' || ['/proc', '/sys', '/dev'].includes(destination)

@@ -1,20 +1,23 @@
 import { InvalidInputError } from '../../base/errors.ts'
-import { covered, type FdLike, findTarget, makeTarget, type Root } from '../root/root.ts'
+import type { FdLike } from '../root/fd-like.ts'
+import { covered, findTarget, makeTarget, type Root } from '../root/root.ts'
 import type { Program } from '../../program/builder.ts'
 import type { Config } from '../spec.ts'
 import { cgroupMount } from './cgroup-mount.ts'
 import { filesystemMount, OWN_TYPES } from './filesystem-mount.ts'
-import { isBind, isCgroup, type MountFacts, type PlannedMount, plannedMounts, type Sources } from './mount-facts.ts'
-import type { MountOptions } from './mount-options.ts'
+import {
+  isBind,
+  isCgroup,
+  mustBePlain,
+  type MountFacts,
+  type MountInput,
+  type PlannedMount,
+  plannedMounts,
+  type Sources,
+} from './mount-facts.ts'
+import { spreadSteps } from './attributes.ts'
 import { namedMount } from './named-mount.ts'
 import { remountSteps } from './remount.ts'
-
-/** What the mounts of a configuration are made from. */
-export interface MountInput {
-  readonly config: Config
-  readonly facts: MountFacts
-  readonly sources: Sources
-}
 
 /**
  * Makes the mounts of a configuration, in their order. Each target is resolved once inside the root and used by descriptor.
@@ -40,10 +43,6 @@ function oneMount(p: Program, root: Root, planned: PlannedMount, input: MountInp
   }
   return namedMount(p, root, planned, input)
 }
-
-/** Whether a directory is a kernel file system's: in an image it must be a directory, and no link (CVE-2023-27561, CVE-2026-41579). */
-export const mustBePlain = ({ mount, destination }: PlannedMount): boolean =>
-  mount.type === 'proc' || mount.type === 'sysfs' || ['/proc', '/sys', '/dev'].includes(destination)
 
 /** Paths of /proc that say what the machine is like; to show others there is a file’s lie to whoever trusts /proc (CVE-2019-16884). */
 const PROC_FILES: ReadonlySet<string> = new Set([
@@ -85,15 +84,6 @@ function bindMount(p: Program, root: Root, planned: PlannedMount, { facts, sourc
   p.close(target)
   spreadSteps(p, tree, options)
   p.close(tree)
-}
-
-/** Sets how a mount that was just attached shares what is mounted in it. */
-export function spreadSteps(p: Program, mount: FdLike, { propagation }: MountOptions): void {
-  for (const { flag, recursive } of propagation) {
-    p.mount_setattr(mount, '', recursive ? ['AT_EMPTY_PATH', 'AT_RECURSIVE'] : ['AT_EMPTY_PATH'], {
-      propagation: [flag],
-    })
-  }
 }
 
 /** A line that names no file system changes the mount that is there: `mount --make-rshared`. */

@@ -1,9 +1,9 @@
 import type { MountAttr } from '../../linux/tables/mount.ts'
 import type { Program } from '../../program/builder.ts'
 import { makeTarget, type Root } from '../root/root.ts'
-import type { PlannedMount } from './mount-facts.ts'
+import { type PlannedMount, type MountInput, mustBePlain } from './mount-facts.ts'
 import { flagOfAttribute, newMountAttributes } from './mount-options.ts'
-import { type MountInput, mustBePlain, spreadSteps } from './mount-steps.ts'
+import { spreadSteps } from './attributes.ts'
 
 /**
  * Mounts any other file system, by mount(2): fsconfig(2) takes no option longer than 255 bytes, which the layers of an overlay exceed.

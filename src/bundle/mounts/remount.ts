@@ -4,7 +4,7 @@ import { inRoot, type Root } from '../root/root.ts'
 import { optionStep } from './filesystem-mount.ts'
 import type { PlannedMount } from './mount-facts.ts'
 import type { AttributeChange } from './mount-options.ts'
-import { spreadSteps } from './mount-steps.ts'
+import { spreadSteps } from './attributes.ts'
 
 /** What a remount takes away unless it names it, as mount(2) does; the rule of access times stays (MS_REMOUNT). */
 const REPLACED: readonly MountAttr[] = [

@@ -1,6 +1,6 @@
 import type { Program } from '../../program/builder.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
-import { type FdLike } from '../root/root.ts'
+import type { FdLike } from '../root/fd-like.ts'
 import { hostNodes } from '../root/device-list.ts'
 import type { Config } from '../spec.ts'
 import { attributeSteps, propagationSteps } from './attributes.ts'
@@ -136,6 +136,9 @@ const cloneTree = (p: Program, path: string, recursive: boolean): Ref<Fd> =>
 /** File systems of which a user namespace gets none of its own unless it owns the namespace they show, and where the host has them. */
 const FALLBACKS = { sysfs: ['/sys', 'network'], mqueue: ['/dev/mqueue', 'ipc'], proc: ['/proc', 'pid'] } as const
 
+/** With sysfs come the host's control groups: read-only, or whoever owns one could change it (CVE-2023-25809) */
+const INSTEAD = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC'] as const
+
 /** Key of what is shown when the kernel refuses a new file system of a type. */
 export const fallbackKey = (type: string): string => `instead:${type}`
 
@@ -145,10 +148,10 @@ function fallbackSteps(p: Program, config: Config, facts: MountFacts, sources: M
     const wanted = plannedMounts(config).some((each) => each.mount.type === type && each.options.bind === 'no')
     const owned = config.linux?.namespaces?.some((each) => each.type === namespace && each.path === undefined) ?? false
     if (!wanted || (owned && type !== 'sysfs')) continue
-    p.because('mounts', `The host’s ${path}, read-only, should the kernel refuse this user namespace its own (EPERM)`)
+    p.because('mounts', `The host’s ${path}, should the kernel refuse this user namespace its own (EPERM)`)
     const tree = cloneTree(p, path, true)
     p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], {
-      attr_set: ['MOUNT_ATTR_RDONLY', 'MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC'],
+      attr_set: type === 'sysfs' ? [...INSTEAD, 'MOUNT_ATTR_RDONLY'] : INSTEAD,
     })
     sources.set(fallbackKey(type), tree)
   }

@@ -29,17 +29,17 @@ export interface FinalInput {
 
 /** The last steps of a process that becomes the program; none of them should fail but the execution itself. */
 export function finalSteps(p: Program, input: FinalInput): void {
-  const { process, executable, env, descriptors, exec = false, filter, listener } = input
+  const { process: asked, executable, env, descriptors, exec = false, filter, listener } = input
   p.because('exec', 'Only the named descriptors reach the program, every other one is close-on-exec (CVE-2024-21626)')
   const socket = listener && keepApart(p, listener.socket, descriptors)
   descriptorsStep(p, descriptors)
-  if (exec) finalAffinitySteps(p, process)
-  openFilesSteps(p, openFilesLimit(process) ?? input.openFiles)
+  if (exec) finalAffinitySteps(p, asked)
+  openFilesSteps(p, openFilesLimit(asked) ?? input.openFiles)
   p.because('exec', 'The agent blocks signals for its signalfd; a program starts with none blocked')
   p.rt_sigprocmask('SIG_SETMASK', [])
   if (filter) ociSeccompSteps(p, filter, listener && socket && { socket, message: listener.message })
   p.because('exec', 'The program: from here on the code is not ours')
-  p.execve(executable, process.args ?? [], env)
+  p.execve(executable, asked.args ?? [], env)
 }
 
 /** Moves a descriptor above all that the program gets: its own number may be one of these. */

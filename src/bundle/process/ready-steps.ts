@@ -65,37 +65,37 @@ export interface ReadyResult {
  * @throws UnsupportedError, InvalidInputError
  */
 export function readySteps(p: Program, input: ReadyInput): Ready {
-  const { process, linux, proc, exec = false } = input
-  const granted = grantedCapabilities(process.capabilities, input.available)
-  const path = process.cwd
+  const { process: asked, linux, proc, exec = false } = input
+  const granted = grantedCapabilities(asked.capabilities, input.available)
+  const path = asked.cwd
   if (input.newKeyring ?? true) {
-    keyLabelSteps(p, process, proc)
+    keyLabelSteps(p, asked, proc)
     keyringSteps(p, input.id)
   }
   if (linux?.personality) personalitySteps(p, linux.personality)
   if (linux?.memoryPolicy) memoryPolicySteps(p, linux.memoryPolicy)
-  labelSteps(p, process, proc, input.securityModules ?? [])
-  const bytes = hasHome(process) ? undefined : homeSteps(p)
+  labelSteps(p, asked, proc, input.securityModules ?? [])
+  const bytes = hasHome(asked) ? undefined : homeSteps(p)
   if (!exec) makeDirectorySteps(p, path)
   p.because(
     'process',
     'Once with the rights of the setup: a user may be put where it could not go (engines’ --workdir)',
   )
   const first = enterSteps(p, path)
-  if ((input.resources ?? 'here') === 'here') resourceSteps(p, { process, proc })
+  if ((input.resources ?? 'here') === 'here') resourceSteps(p, { process: asked, proc })
   privilegeSteps(p, input, granted.masks)
-  p.umask(process.user?.umask ?? input.umask ?? 0o022)
+  p.umask(asked.user?.umask ?? input.umask ?? 0o022)
   p.because('process', 'And once as the user: where it is must be inside of the root (CVE-2024-21626)')
   const second = enterSteps(p, path)
   const where: Whereabouts = { attempts: [first, second], cwd: p.getcwd() }
-  const lookup = lookupSteps(p, process)
+  const lookup = lookupSteps(p, asked)
   return {
     finish(result, more) {
       assertInside(result, where, path)
-      const home = bytes && homeOf(p, result, bytes, process.user?.uid ?? 0, more)
+      const home = bytes && homeOf(p, result, bytes, asked.user?.uid ?? 0, more)
       return {
         executable: resolveExecutable(result, lookup),
-        env: environment(process.env ?? [], home),
+        env: environment(asked.env ?? [], home),
         warnings: granted.warnings,
       }
     },
@@ -104,10 +104,10 @@ export function readySteps(p: Program, input: ReadyInput): Ready {
 
 function privilegeSteps(
   p: Program,
-  { process, linux, setgroups = 'allow', stdio = [] }: ReadyInput,
+  { process: asked, linux, setgroups = 'allow', stdio = [] }: ReadyInput,
   masks: ReturnType<typeof grantedCapabilities>['masks'],
 ): void {
-  const user = process.user ?? { uid: 0, gid: 0 }
+  const user = asked.user ?? { uid: 0, gid: 0 }
   const mapped = linux?.namespaces?.some(({ type }) => type === 'user') ?? false
   // Root's pipes are root's already, unless its number stands for another one.
   if (user.uid !== 0 || mapped) stdioOwnerSteps(p, user.uid, stdio)
@@ -116,13 +116,13 @@ function privilegeSteps(
     'Nobody of the container may look into a process that is still ours (CVE-2016-9962); an exec ends this',
   )
   p.prctl('PR_SET_DUMPABLE', 0, 0, 0, 0)
-  if (process.noNewPrivileges) {
+  if (asked.noNewPrivileges) {
     p.because('process', 'No set-uid file and no file capability has an effect from here on')
     p.prctl('PR_SET_NO_NEW_PRIVS', 1, 0, 0, 0)
   }
   beforeUserSteps(p, masks)
   becomeUserSteps(p, user, setgroups)
-  afterUserSteps(p, masks, linux?.seccomp !== undefined && !process.noNewPrivileges)
+  afterUserSteps(p, masks, linux?.seccomp !== undefined && !asked.noNewPrivileges)
 }
 
 /** `flags` has no value that the specification knows. */
@@ -165,7 +165,7 @@ export function readyError(error: unknown, { cwd, apparmorProfile }: Process): u
     return invalid('/process/cwd', `${cwd} leads through a magic link or in a circle`)
   }
   if (error.call === 'mkdirat') return invalid('/process/cwd', `cannot be made: mkdir ${cwd}`)
-  if (error.call === 'openat2' || error.call === 'fchdir' || error.call === 'getcwd') {
+  if (['openat2', 'fchdir', 'chdir', 'getcwd'].includes(error.call)) {
     return invalid('/process/cwd', `cannot be entered: chdir ${cwd}`)
   }
   return error

@@ -23,11 +23,11 @@ const ROOMY = 256
  * Limits, score, scheduler and I/O priority. What of it needs privileges needs those of the host (capable(9) in the first user
  * namespace), so a process in a user namespace cannot do this for itself: its maker does, with its pid.
  */
-export function resourceSteps(p: Program, { process, proc, pid = 0 }: ResourceInput): void {
-  scoreSteps(p, process, proc, pid)
-  limitSteps(p, process, pid)
-  schedulerSteps(p, process, pid)
-  ioPrioritySteps(p, process, pid)
+export function resourceSteps(p: Program, { process: asked, proc, pid = 0 }: ResourceInput): void {
+  scoreSteps(p, asked, proc, pid)
+  limitSteps(p, asked, pid)
+  schedulerSteps(p, asked, pid)
+  ioPrioritySteps(p, asked, pid)
 }
 
 function scoreSteps(p: Program, { oomScoreAdj }: Process, proc: Ref<Fd> | number, pid: number | Ref<Pid>): void {

@@ -23,18 +23,21 @@ export function makeDirectorySteps(p: Program, path: string): void {
 
 /** A change of directory that may be refused. */
 interface Attempt {
-  readonly directory: Ref<Fd>
   /** Index of the step that changes it */
   readonly step: number
 }
 
 /** Goes to the working directory unless it may not; once with the rights of the setup, and once as the user. */
 export function enterSteps(p: Program, path: string): Attempt {
+  if (path === '/') {
+    p.tolerate(...DENIED).chdir(path)
+    return { step: p.steps.length - 1 }
+  }
   const directory = openDirectory(p.tolerate(...DENIED), path)
   const step = p.steps.length
   p.tolerate(...DENIED).fchdir(directory)
   p.close(directory)
-  return { directory, step }
+  return { step }
 }
 
 /** A magic link would lead out of the root: `/proc/self/fd/7` (CVE-2024-21626). */

@@ -24,4 +24,5 @@ export function onlyAfter(p: Program, on: AnyRef, name: ConditionalCall, args: r
 export const succeeds = (p: Program, name: ConditionalCall, args: readonly unknown[]): Ref<number> =>
   p.add({ ...(findCall(name) as Call), result: VALUE }, args) as Ref<number>
 
-type ConditionalCall = 'fchmodat' | 'fchownat' | 'mkdirat' | 'mknodat' | 'move_mount' | 'open_tree' | 'symlinkat'
+type ConditionalCall =
+  'fchmodat' | 'fchownat' | 'fsconfig' | 'fsmount' | 'mkdirat' | 'mknodat' | 'move_mount' | 'open_tree' | 'symlinkat'

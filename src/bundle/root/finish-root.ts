@@ -1,6 +1,8 @@
 import { InvalidInputError, StateError } from '../../base/errors.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
+import type { ProgramResult } from '../../program/result.ts'
+import type { FdLike } from './fd-like.ts'
 import type { Config } from '../spec.ts'
 import { newFilesystem } from '../mounts/filesystem-mount.ts'
 import { onlyAfter, succeeds } from './condition.ts'
@@ -62,30 +64,54 @@ export function maskSteps(p: Program, root: Root, paths: readonly string[] = [])
   const empty = newFilesystem(p, 'tmpfs', ['source=tmpfs', 'size=0', 'nr_inodes=2', 'mode=755'], EMPTY)
   for (const path of paths) {
     const target = existing(p, root, path)
-    const cover = onlyAfter(p, target, 'open_tree', [device, '', CLONE]) as Ref<Fd>
-    const hidden = succeeds(p.tolerate(...OTHER_KIND), 'move_mount', [cover, '', target, '', ONTO])
-    p.close(cover)
-    const covered = succeeds(p.tolerate(...OTHER_KIND), 'move_mount', [empty, '', target, '', ONTO])
-    root.checks.push((result) =>
-      checkMasked(
-        path,
-        [target, hidden, covered].map((ref) => result.get(ref) >= 0),
-      ),
-    )
-    // A copy of the one that was attached just now: only Linux 6.15 copies what is attached nowhere.
-    const next = onlyAfter(p, covered, 'open_tree', [empty, '', CLONE]) as Ref<Fd>
-    p.dup3(next, empty, ['O_CLOEXEC'])
-    p.close(next)
+    const kind = root.proc === null ? undefined : PROC_KINDS[path]
+    const hidden = kind === 'directory' ? null : hideSteps(p, device, target)
+    const covered = kind === 'file' ? null : coverSteps(p, empty, target)
+    root.checks.push((result) => checkMasked(path, result, target, [hidden, covered]))
     p.close(target)
   }
   p.close(empty)
 }
 
+/** What a procfs has at the usual paths; of others both is tried. Should it not be so one day, the start ends. */
+const PROC_KINDS: Readonly<Record<string, 'directory' | 'file'>> = {
+  '/proc/acpi': 'directory',
+  '/proc/asound': 'directory',
+  '/proc/kcore': 'file',
+  '/proc/keys': 'file',
+  '/proc/latency_stats': 'file',
+  '/proc/sched_debug': 'file',
+  '/proc/scsi': 'directory',
+  '/proc/timer_list': 'file',
+  '/proc/timer_stats': 'file',
+}
+
 /** What move_mount(2) says of a file on a directory, or a directory on a file; EINVAL has other reasons too, so one of both must go. */
 const OTHER_KIND = ['ENOTDIR', 'EINVAL'] as const
 
-function checkMasked(path: string, [there, ...covered]: readonly boolean[]): void {
-  if (!there || covered.includes(true)) return
+function hideSteps(p: Program, device: FdLike, target: Ref<Fd>): Ref<number> {
+  const cover = onlyAfter(p, target, 'open_tree', [device, '', CLONE]) as Ref<Fd>
+  const hidden = succeeds(p.tolerate(...OTHER_KIND) as Program, 'move_mount', [cover, '', target, '', ONTO])
+  p.close(cover)
+  return hidden
+}
+
+function coverSteps(p: Program, empty: Ref<Fd>, target: Ref<Fd>): Ref<number> {
+  const covered = succeeds(p.tolerate(...OTHER_KIND) as Program, 'move_mount', [empty, '', target, '', ONTO])
+  // A copy of the one that was attached just now: only Linux 6.15 copies what is attached nowhere.
+  const next = onlyAfter(p, covered, 'open_tree', [empty, '', CLONE]) as Ref<Fd>
+  p.dup3(next, empty, ['O_CLOEXEC'])
+  p.close(next)
+  return covered
+}
+
+function checkMasked(
+  path: string,
+  result: ProgramResult,
+  target: Ref<Fd>,
+  covers: readonly (Ref<number> | null)[],
+): void {
+  if (result.get(target) < 0 || covers.some((cover) => cover && result.get(cover) >= 0)) return
   const message = `${path} of /linux/maskedPaths could be covered neither as a file nor as a directory: leave it out, or make it one`
   throw new StateError(message, { state: 'shown', wanted: 'masked' })
 }

@@ -1,7 +1,8 @@
 import { StateError } from '../../base/errors.ts'
 import type { Program } from '../../program/builder.ts'
 import { newFilesystem } from '../mounts/filesystem-mount.ts'
-import type { FdLike, Root } from './root.ts'
+import type { FdLike } from './fd-like.ts'
+import type { Root } from './root.ts'
 
 /** PROC_SUPER_MAGIC of linux/magic.h */
 const PROC_SUPER_MAGIC = 0x9fa0

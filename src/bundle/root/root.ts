@@ -7,9 +7,9 @@ import { containerPath, type MountFacts, type Sources } from '../mounts/mount-fa
 import { hostPath, ROOT_SOURCE } from '../mounts/source-steps.ts'
 import type { Config } from '../spec.ts'
 import { succeeds } from './condition.ts'
+import type { FdLike } from './fd-like.ts'
 
-/** A descriptor of the process: known, or the result of an earlier step of the same program. */
-export type FdLike = Ref<Fd> | number
+export type { FdLike } from './fd-like.ts'
 
 /** A mount whose directory is copied into it once it is made (`tmpcopyup`). */
 export interface Copy<F = FdLike> {
@@ -82,7 +82,9 @@ export function prepareRootSteps(p: Program, config: Config, facts: MountFacts, 
   p.because('root', 'The root becomes a mount of its own, where hooks look for it, which pivot_root(2) wants too')
   const place = given === undefined ? p.openat('AT_FDCWD', path, PLACE) : reachablePlace(p, path)
   const tree =
-    given ?? p.open_tree(place, '', ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_RECURSIVE', 'AT_EMPTY_PATH'])
+    given === undefined
+      ? p.open_tree(place, '', ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_RECURSIVE', 'AT_EMPTY_PATH'])
+      : ownNumber(p, given)
   if (!(config.linux?.rootfsPropagation ?? '').endsWith('slave')) {
     p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], { propagation: ['MS_PRIVATE'] })
   }
@@ -90,6 +92,13 @@ export function prepareRootSteps(p: Program, config: Config, facts: MountFacts, 
   p.close(place)
   const shared = (config.linux?.rootfsPropagation ?? '').endsWith('shared')
   return { fd: tree, shared, made: new Set(['/']), late: [], copies: [], checks: [], proc: null, nullDevice: null }
+}
+
+/** A descriptor that came with a program has no number in its result, which a later program needs (resumeRoot). */
+function ownNumber(p: Program, given: FdLike): FdLike {
+  const own = p.fcntl(given, 'F_DUPFD_CLOEXEC', 3)
+  p.close(given)
+  return own as Ref<Fd>
 }
 
 const PLACE = ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'] as const

@@ -21,7 +21,10 @@ export const placeOf = (path: string): BusPlace => ({ path, direct: path.endsWit
  * @throws UnsupportedError where systemd is not PID 1
  */
 export function busPlaces(
-  source: Pick<HostSource, 'entry' | 'variable' | 'mode'>, kind: ManagerKind, uid: number): readonly BusPlace[] {
+  source: Pick<HostSource, 'entry' | 'variable' | 'mode'>,
+  kind: ManagerKind,
+  uid: number,
+): readonly BusPlace[] {
   if (source.entry('/run/systemd/system')?.kind !== 'directory') {
     throw new UnsupportedError('systemd does not run this host', {
       fact: 'systemd',

@@ -57,7 +57,11 @@ export async function readBack(
 }
 
 /** Whether the kernel has what systemd was told; true for a property that is in no file. */
-export function isWritten(source: Pick<HostSource, 'text'>, property: UnitProperty, places: readonly GroupPlace[]): boolean {
+export function isWritten(
+  source: Pick<HostSource, 'text'>,
+  property: UnitProperty,
+  places: readonly GroupPlace[],
+): boolean {
   const files = FILES[property.name]
   if (!files) return true
   const texts = places.flatMap(({ directory }) => files.map((file) => source.text(`${directory}/${file}`)))

@@ -2,7 +2,7 @@ import type { Controller } from '../../host/facts.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { controllerOf } from './hierarchies.ts'
-import type { GroupSpot } from './group-spot.ts'
+import { type GroupSpot, nearestOf } from './group-spot.ts'
 
 /** A write to `cgroup.subtree_control` of a directory above a group. */
 export interface EnableWrite {
@@ -17,19 +17,17 @@ export interface EnableWrite {
  * @param reach `top`: whoever may write the whole tree
  */
 export function availableControllers(kernel: Kernel, spot: GroupSpot, reach: 'top' | 'nearest'): readonly Controller[] {
-  return listed(kernel, `${reach === 'top' ? spot.hierarchy.mount : spot.nearest}/cgroup.controllers`)
+  return listed(kernel, `${reach === 'top' ? spot.hierarchy.mount : nearestOf(kernel, spot)}/cgroup.controllers`)
 }
 
 /**
  * What has to be written above a v2 group for it to have the controllers, from the top. Mostly nothing, or one write for each level that is
  * made: then each of the levels that are there hands down all of them.
  */
-export function planEnable(
-  kernel: Kernel,
-  { hierarchy, above, nearest, controllers }: GroupSpot,
-  needed: ReadonlySet<Controller>,
-): readonly EnableWrite[] {
+export function planEnable(kernel: Kernel, spot: GroupSpot, needed: ReadonlySet<Controller>): readonly EnableWrite[] {
+  const { hierarchy, above, controllers } = spot
   if (controllers.length === 0) return []
+  const nearest = nearestOf(kernel, spot)
   const chain = [hierarchy.mount, ...above]
   const split = chain.indexOf(nearest) + 1
   const lacking = (directory: string): readonly Controller[] => {

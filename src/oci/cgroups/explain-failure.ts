@@ -31,13 +31,25 @@ export function explainFailure(error: SyscallError, about: About, prefix: Pointe
   const what = `${pointer} cannot be set: the kernel refuses ${quote(value)} in ${path} (${error.errno})`
   if (WRONG.includes(error.errno)) return new InvalidInputError(`${what}, ${why}`, { field: pointer, cause: error })
   if (MISSING.includes(error.errno)) {
-    const detail = { fact: `cgroup file ${path.slice(path.lastIndexOf('/') + 1)}`, remedy: 'leave it out', cause: error }
+    const detail = {
+      fact: `cgroup file ${path.slice(path.lastIndexOf('/') + 1)}`,
+      remedy: 'leave it out',
+      cause: error,
+    }
     return new UnsupportedError(`${what}, ${why}`, detail)
   }
-  return new SyscallError({ call: error.call, args: `${quote(path)}, ${quote(value)}`, errno: error.errno, step: 0, steps: 1, because: `${pointer}: ${reason ?? ''}` })
+  return new SyscallError({
+    call: error.call,
+    args: `${quote(path)}, ${quote(value)}`,
+    errno: error.errno,
+    step: 0,
+    steps: 1,
+    because: `${pointer}: ${reason ?? ''}`,
+  })
 }
 
 function reasonOf({ call, errno }: SyscallError, { path, value = '' }: About): string | undefined {
-  if (call === 'mkdirat' || call === 'unlinkat') return whyDirectoryFailed(call === 'mkdirat' ? 'mkdir' : 'rmdir', errno)
+  if (call === 'mkdirat' || call === 'unlinkat')
+    return whyDirectoryFailed(call === 'mkdirat' ? 'mkdir' : 'rmdir', errno)
   return whyFailed(path, value, errno)
 }

@@ -64,7 +64,8 @@ export function assertNotFrozen(kernel: Kernel, places: readonly GroupPlace[]): 
 }
 
 /** Whether there is anything to freeze it with. */
-export const canFreeze = (kernel: Kernel, places: readonly GroupPlace[]): boolean => freezerOf(kernel, places) !== undefined
+export const canFreeze = (kernel: Kernel, places: readonly GroupPlace[]): boolean =>
+  freezerOf(kernel, places) !== undefined
 
 /** v2 first: a process that its freezer holds can be killed and traced, one that v1's holds cannot. */
 function freezerOf(kernel: Kernel, places: readonly GroupPlace[]): Freezer | undefined {

@@ -10,24 +10,30 @@ export interface GroupSpot extends GroupPlace {
   readonly hierarchy: Hierarchy
   /** From the top: directories between the mount and `directory`, which are there or are made, and are left */
   readonly above: readonly string[]
-  /** The lowest of the mount and `above` that is there */
-  readonly nearest: string
-  /** Group of this process, where it can be seen here */
+  /** How many of them are there for certain: those of the own group */
+  readonly known: number
+  /** Group of this process, where it can be seen here and something depends on it: the path, or a count of processes */
   readonly own: string | undefined
 }
 
 /** Where a group is in one hierarchy. */
 export function spotIn(kernel: Kernel, hierarchy: Hierarchy, { absolute, segments }: CgroupsPath): GroupSpot {
-  const { mount, version } = hierarchy
-  const own = ownGroup(kernel, hierarchy)
+  const { mount, version, controllers } = hierarchy
+  const own = absolute && !controllers.includes('pids') ? undefined : ownGroup(kernel, hierarchy)
   const base = absolute ? mount : besideOrBelow(hierarchy, own)
-  const inner = base.slice(mount.length).split('/').filter((name) => name !== '')
+  const inner = base
+    .slice(mount.length)
+    .split('/')
+    .filter((name) => name !== '')
   const names = [...inner, ...segments.slice(0, -1)]
   const above = names.map((_, depth) => [mount, ...names.slice(0, depth + 1)].join('/'))
-  const nearest = above.findLast((directory) => exists(kernel, directory)) ?? mount
   const directory = `${above.at(-1) ?? mount}/${segments.at(-1) ?? ''}`
-  return { hierarchy, version, controllers: hierarchy.controllers, above, nearest, own, directory }
+  return { hierarchy, version, controllers, above, known: inner.length, own, directory }
 }
+
+/** The lowest of the mount and the levels above a group that is there. */
+export const nearestOf = (kernel: Kernel, { hierarchy, above }: GroupSpot): string =>
+  above.findLast((directory) => exists(kernel, directory)) ?? hierarchy.mount
 
 /** A path that leads out of the cgroup namespace, or to a part that is not mounted here, is none. */
 function ownGroup(kernel: Kernel, { mount, own }: Hierarchy): string | undefined {

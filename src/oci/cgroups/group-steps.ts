@@ -29,10 +29,11 @@ const NOT_HANDED_DOWN = ['ENOENT', 'EINVAL', 'EBUSY', 'EOPNOTSUPP', 'EACCES', 'E
  */
 export function groupSteps(p: Program, plan: Pick<GroupPlan, 'spots' | 'devices'>): GroupEntry {
   const steps = new GroupSteps(p)
-  plan.spots.forEach((spot) => steps.make(spot))
-  plan.spots.forEach((spot) => spot.version === 1 && steps.enter(spot.directory, counts(spot) ? spot : undefined))
+  for (const spot of plan.spots) steps.make(spot)
+  for (const spot of plan.spots) if (spot.version === 1) steps.enter(spot.directory, counts(spot) ? spot : undefined)
   const tree = plan.spots.find(({ version }) => version === 2)
   if (tree) steps.openTree(tree.directory, plan.devices)
+  steps.end()
   return steps
 }
 
@@ -45,9 +46,16 @@ interface Counting {
   readonly files: readonly CgroupWrite[]
 }
 
+/** Which steps are about what: from this one on, until the next. */
+interface Note {
+  readonly from: number
+  readonly about: About | undefined
+}
+
+/** Adds the steps of groups to a program. Descriptors are not closed: whoever runs it is there for this program alone, and a child has none of them. */
 export class GroupSteps implements GroupEntry {
   readonly #p: Program
-  readonly #about = new Map<number, About>()
+  readonly #notes: Note[] = []
   readonly #later: ((child: Ref<Pid>) => void)[] = []
   #cgroup: Ref<Fd> | undefined
 
@@ -60,71 +68,72 @@ export class GroupSteps implements GroupEntry {
   }
 
   settle(child: Ref<Pid>): void {
+    this.end()
     this.#p.because('cgroups', 'The child is in its groups: whoever made it is not to be counted among its processes')
     for (const act of this.#later.splice(0)) act(child)
+    this.end()
   }
 
   explain(error: unknown): unknown {
     if (!(error instanceof SyscallError)) return error
-    const about = this.#about.get(error.step)
+    const about = this.#notes.findLast(({ from }) => from <= error.step)?.about
     return about ? (deviceRefusal(error) ?? explainFailure(error, about)) : error
   }
 
   make(spot: PlannedSpot): void {
     const p = this.#p
     p.because('cgroups', 'The levels above the group, which others may have made and use')
-    for (const directory of spot.above.slice(spot.above.indexOf(spot.nearest) + 1)) this.#mkdir(directory)
-    spot.levels.forEach((write) => this.#write([write]))
-    spot.enable.forEach((write) => this.#enable(write))
+    for (const directory of spot.above.slice(spot.known)) this.#mkdir(directory)
+    for (const write of spot.levels) this.#write([write])
+    for (const write of spot.enable) this.#enable(write)
     p.because('cgroups', 'A group of its own, with its limits written before anybody is in it')
     this.#mkdir(spot.directory)
-    if (spot.version === 2 || !counts(spot)) sameFile(spot.files).forEach((writes) => this.#write(writes))
+    if (spot.version === 2 || !counts(spot)) for (const writes of sameFile(spot.files)) this.#write(writes)
   }
 
   /** Enters a v1 group: `0` in `tasks` does not wait for an RCU grace period, as everything in cgroup.procs does (Linux 5.5). */
   enter(directory: string, counting?: Counting): void {
     const p = this.#p
     const path = `${directory}/tasks`
-    this.#naming({ path, value: '0' }, () => {
-      p.because('cgroups', 'Whatever is made from now on is born in this group: nothing escapes a limit')
-      const tasks = p.openat('AT_FDCWD', path, WRITING)
-      p.write(tasks, '0')
-      p.close(tasks)
-    })
+    this.#about({ path, value: '0' })
+    p.because('cgroups', 'Whatever is made from now on is born in this group: nothing escapes a limit')
+    p.write(p.openat('AT_FDCWD', path, WRITING), '0')
     if (counting) this.#leaveLater(counting)
   }
 
   openTree(directory: string, devices: GroupPlan['devices'] = null): void {
-    this.#naming({ path: directory }, () => {
-      this.#p.because('cgroups', 'The child is born in the v2 group (CLONE_INTO_CGROUP)')
-      const cgroup = openGroup(this.#p, directory)
-      if (devices) deviceSteps(this.#p, cgroup, devices)
-      this.#cgroup = cgroup
-      this.#later.push(() => this.#p.close(cgroup))
-    })
+    this.#about({ path: directory })
+    this.#p.because('cgroups', 'The child is born in the v2 group (CLONE_INTO_CGROUP)')
+    this.#cgroup = openGroup(this.#p, directory)
+    if (devices) deviceSteps(this.#p, this.#cgroup, devices)
   }
 
   /** Puts the child into a v1 group that has no room for whoever makes it: slow, because it waits for an RCU grace period. */
   moveLater(directory: string): void {
     const path = `${directory}/cgroup.procs`
-    const about = { path, value: 'the new process' }
-    const file = this.#naming(about, () => this.#p.openat('AT_FDCWD', path, WRITING))
+    this.#about({ path })
+    const file = this.#p.openat('AT_FDCWD', path, WRITING)
     this.#later.push((child) => {
-      this.#naming(about, () => this.#p.syscall('write', file, new DecimalPath('', child), LIMITS.TEXT))
-      this.#p.close(file)
+      this.#about({ path, value: 'the new process' })
+      this.#p.syscall('write', file, new DecimalPath('', child), LIMITS.TEXT)
     })
+  }
+
+  /** The steps that follow are somebody else's. */
+  end(): void {
+    this.#notes.push({ from: this.#p.steps.length, about: undefined })
   }
 
   /** Opened now: later paths may be another mount namespace's. */
   #leaveLater({ own, files }: Counting): void {
     const p = this.#p
     const limits = sameFile(files).map((writes) => [writes, this.#open(writes)] as const)
-    const tasks = own === undefined ? undefined : p.openat('AT_FDCWD', `${own}/tasks`, WRITING)
+    const about = { path: `${own}/tasks`, value: '0' }
+    this.#about(about)
+    const tasks = own === undefined ? undefined : p.openat('AT_FDCWD', about.path, WRITING)
     this.#later.push(() => {
-      if (tasks) {
-        this.#naming({ path: `${own}/tasks`, value: '0' }, () => p.write(tasks, '0'))
-        p.close(tasks)
-      }
+      this.#about(about)
+      if (tasks) p.write(tasks, '0')
       for (const [writes, file] of limits) this.#writeTo(file, writes)
     })
   }
@@ -134,16 +143,15 @@ export class GroupSteps implements GroupEntry {
     const value = controllers.map((name) => `+${name}`).join(' ')
     const path = `${directory}/cgroup.subtree_control`
     const tolerated = needed ? [] : NOT_HANDED_DOWN
-    this.#naming({ path, value }, () => {
-      p.because('cgroups', 'A group has only the controllers that the one above it gives to its children')
-      const file = p.tolerate(...tolerated).openat('AT_FDCWD', path, WRITING)
-      p.tolerate(...tolerated).write(file, value)
-      p.close(file)
-    })
+    this.#about({ path, value })
+    p.because('cgroups', 'A group has only the controllers that the one above it gives to its children')
+    const file = p.tolerate(...tolerated).openat('AT_FDCWD', path, WRITING)
+    p.tolerate(...tolerated).write(file, value)
   }
 
   #mkdir(directory: string): void {
-    this.#naming({ path: directory }, () => this.#p.tolerate('EEXIST').mkdirat('AT_FDCWD', directory, 0o755))
+    this.#about({ path: directory })
+    this.#p.tolerate('EEXIST').mkdirat('AT_FDCWD', directory, 0o755)
   }
 
   #write(writes: readonly CgroupWrite[]): void {
@@ -152,28 +160,25 @@ export class GroupSteps implements GroupEntry {
 
   #open(writes: readonly CgroupWrite[]): Ref<Fd> {
     const [first] = writes as readonly [CgroupWrite]
-    return this.#naming(first, () => {
-      this.#p.because('cgroups', first.because)
-      return this.#p.tolerate(...(first.optional ? ['ENOENT'] : [])).openat('AT_FDCWD', first.path, WRITING)
-    })
+    this.#about(first)
+    this.#p.because('cgroups', first.because)
+    if (first.optional) this.#p.tolerate('ENOENT')
+    return this.#p.openat('AT_FDCWD', first.path, WRITING)
   }
 
   /** One write(2) for each: the kernel takes every write as a whole command. */
   #writeTo(file: Ref<Fd>, writes: readonly CgroupWrite[]): void {
     for (const write of writes) {
-      this.#naming(write, () => {
-        this.#p.because('cgroups', write.because)
-        this.#p.tolerate(...(write.optional ? ['EOPNOTSUPP'] : [])).write(file, write.value)
-      })
+      this.#about(write)
+      this.#p.because('cgroups', write.because)
+      // The disk has another scheduler than the file is for. Anything else is a limit that is there and would not hold.
+      if (write.optional) this.#p.tolerate('EOPNOTSUPP')
+      this.#p.write(file, write.value)
     }
-    this.#p.close(file)
   }
 
-  #naming<T>(about: About, add: () => T): T {
-    const from = this.#p.steps.length
-    const result = add()
-    for (let step = from; step < this.#p.steps.length; step++) this.#about.set(step, about)
-    return result
+  #about(about: About): void {
+    this.#notes.push({ from: this.#p.steps.length, about })
   }
 }
 

@@ -1,8 +1,7 @@
 import type { Controller } from '../../host/facts.ts'
-import { attempt } from '../../kernel/call.ts'
-import { close, O, tryOpen } from '../../kernel/descriptors.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { exists } from './group-spot.ts'
 
 /** A cgroup hierarchy of this host, as it is mounted here. */
 export interface Hierarchy {
@@ -16,10 +15,8 @@ export interface Hierarchy {
 }
 
 const TOP = '/sys/fs/cgroup'
-/** linux/magic.h */
-const MAGIC = { 1: 0x0027_e0eb, 2: 0x6367_7270 } as const
-/** struct statfs of statfs(2) on 64-bit machines */
-const STATFS_SIZE = 120
+/** A file that groups of this version alone have, the root too: it tells a hierarchy from a directory where none is mounted. */
+const MARK = { 1: 'tasks', 2: 'cgroup.controllers' } as const
 
 /**
  * The hierarchies that this process is in and that are mounted at their usual places: a v2 tree at /sys/fs/cgroup or, beside v1, at
@@ -52,11 +49,17 @@ export interface MembershipLine {
 /** The groups of a process, cgroups(7); none when there is no such process. @throws SyscallError */
 export function readMemberships(kernel: Kernel, pid: number | 'self'): readonly MembershipLine[] {
   const text = readText(kernel, `/proc/${pid}/cgroup`) ?? ''
-  return text.split('\n').flatMap((line): MembershipLine[] => {
-    const [, number = '', names = '', path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? []
-    if (path === undefined) return []
-    return [{ version: number === '0' ? 2 : 1, names: names === '' ? [] : names.split(','), path }]
-  })
+  const lines: MembershipLine[] = []
+  for (const line of text.split('\n')) {
+    // ID:CONTROLLERS:PATH, of which the path may hold a colon.
+    const first = line.indexOf(':')
+    const second = line.indexOf(':', first + 1)
+    if (first < 0 || second < 0) continue
+    const names = line.slice(first + 1, second)
+    const version = line.startsWith('0:') ? 2 : 1
+    lines.push({ version, names: names === '' ? [] : names.split(','), path: line.slice(second + 1) })
+  }
+  return lines
 }
 
 /** systemd keeps its units in a hierarchy without controllers; other named ones are nobody's business here. */
@@ -73,14 +76,7 @@ function firstMounted(kernel: Kernel, names: readonly string[], version: 1 | 2):
   return names.map((name) => `${TOP}/${name}`).find((path) => isMounted(kernel, path, version))
 }
 
-function isMounted(kernel: Kernel, path: string, version: 1 | 2): boolean {
-  const fd = tryOpen(kernel, path, O.PATH | O.DIRECTORY)
-  if (fd < 0) return false
-  const statfs = new Uint8Array(STATFS_SIZE)
-  const result = attempt(kernel, 'fstatfs', fd, statfs)
-  close(kernel, fd)
-  return result === 0 && new DataView(statfs.buffer).getUint32(0, true) === MAGIC[version]
-}
+const isMounted = (kernel: Kernel, path: string, version: 1 | 2): boolean => exists(kernel, `${path}/${MARK[version]}`)
 
 /** Controllers by the kernel's name on v1. */
 const CONTROLLERS: readonly Controller[] = [

@@ -36,6 +36,7 @@ export function joinSteps(
     else if (hasRoomForTwo(kernel, directory)) steps.enter(directory, { own: ownDirectory(kernel, place), files: [] })
     else steps.moveLater(directory)
   }
+  steps.end()
   return steps
 }
 
@@ -57,7 +58,9 @@ function parseSub(word: string): Sub {
   const controllers = cut <= 0 ? [] : word.slice(0, cut).split(',')
   const stranger = controllers.find((name) => controllerOf(name).length === 0)
   if (stranger !== undefined) {
-    throw new InvalidInputError(`--cgroup names ${JSON.stringify(stranger)}, which is no controller`, { field: '--cgroup' })
+    throw new InvalidInputError(`--cgroup names ${JSON.stringify(stranger)}, which is no controller`, {
+      field: '--cgroup',
+    })
   }
   return { controllers, path: segments.join('/') }
 }

@@ -5,7 +5,8 @@ import { controllerOf, readMemberships } from './hierarchies.ts'
 
 /** Directory of this process's own group in the v1 hierarchy of a place, where it can be seen here. @throws SyscallError */
 export function ownDirectory(kernel: Kernel, { directory, controllers }: GroupPlace): string | undefined {
-  const isSame = (names: readonly string[]): boolean => names.flatMap(controllerOf).some((name) => controllers.includes(name))
+  const isSame = (names: readonly string[]): boolean =>
+    names.flatMap(controllerOf).some((name) => controllers.includes(name))
   const own = readMemberships(kernel, 'self').find(({ version, names }) => version === 1 && isSame(names))
   if (!own || own.path.split('/').includes('..')) return undefined
   // Every hierarchy is mounted at /sys/fs/cgroup/NAME.

@@ -8,16 +8,16 @@ import type { GroupPlace } from '../../features/cgroups/group-place.ts'
 import { type CgroupWrite, writeIn } from '../../features/cgroups/plan-cgroups.ts'
 import type { Resources } from '../../features/cgroups/resources.ts'
 import { filledV1 } from '../../features/cgroups/writes/cpuset-writes.ts'
-import { translate, type TranslatedResources } from '../../features/cgroups/writes/translate.ts'
+import type { TranslatedResources } from '../../features/cgroups/writes/translate.ts'
 import type { DeviceRule } from '../../features/devices/device-rule.ts'
 import type { Answer } from '../../host/facts.ts'
-import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { availableControllers, type EnableWrite, planEnable } from './enable-controllers.ts'
 import { isFrozen } from './freeze.ts'
-import { exists, type GroupSpot, isWritable, spotIn } from './group-spot.ts'
+import { exists, type GroupSpot, isWritable, nearestOf, spotIn } from './group-spot.ts'
 import { findHierarchies } from './hierarchies.ts'
-import { factsOf, hasSwap, readSet, YES } from './spot-facts.ts'
+import { type CpuSets, factsOf, hasSwap, readSets, YES } from './spot-facts.ts'
+import { limitsOf } from './limits-of.ts'
 import { processesOf } from './processes.ts'
 
 /** What a container's groups depend on. */
@@ -71,19 +71,21 @@ export function planGroup(kernel: Kernel, request: GroupRequest): GroupPlan {
   if (manager === 'disabled') return withoutGroups(basis)
   const path = parseCgroupsPath(cgroupsPath, id)
   const found = findHierarchies(kernel).map((hierarchy) => spotIn(kernel, hierarchy, path))
-  const usable = rootless ? found.filter(({ nearest }) => isWritable(kernel, nearest)) : found
+  const usable = rootless ? found.filter((spot) => isWritable(kernel, nearestOf(kernel, spot))) : found
   const spots = usable.map((spot) => withControllers(kernel, spot, rootless))
   assertFree(kernel, spots)
-  const facts = factsOf(kernel, spots, { resources, deviceRules: rootless ? NO_DEVICES : YES })
-  const translated = atPointer('/linux/resources', () => translate(resources, facts))
+  const v1Sets = spots.find(isCpusetV1)
+  const sets = v1Sets && readSets(kernel, v1Sets)
+  const facts = factsOf(kernel, spots, { resources, deviceRules: rootless ? NO_DEVICES : YES, sets })
+  const translated = atPointer('/linux/resources', () => limitsOf(resources, facts))
   const needed = new Set(translated.controllers.keys())
   return {
     ...basis,
     spots: spots.map((spot) => ({
       ...spot,
       enable: spot.version === 2 ? planEnable(kernel, spot, needed) : [],
-      levels: levelFiles(kernel, spot),
-      files: groupFiles(kernel, spot, translated),
+      levels: levelFiles(spot, sets),
+      files: groupFiles(spot, translated, sets),
     })),
     places: spots.map(({ directory, version, controllers }) => ({ directory, version, controllers })),
     devices: translated.devices,
@@ -139,27 +141,25 @@ function assertFree(kernel: Kernel, spots: readonly GroupSpot[]): void {
   })
 }
 
-function groupFiles(kernel: Kernel, spot: GroupSpot, { controllers, plain }: TranslatedResources): CgroupWrite[] {
+function groupFiles(
+  spot: GroupSpot,
+  { controllers, plain }: TranslatedResources,
+  sets: CpuSets | undefined,
+): CgroupWrite[] {
   const values = spot.controllers.flatMap((name) => controllers.get(name) ?? [])
   const tree = spot.version === 2 ? plain : []
   const wantsSets = isCpusetV1(spot) && !values.some(({ file }) => file === 'cpuset.cpus')
-  const sets = wantsSets ? filledV1({}, setsOf(kernel, spot)) : []
-  return [...sets, ...values, ...tree].map((each) => writeIn(spot.directory, each))
+  const filled = wantsSets && sets ? filledV1({}, sets) : []
+  return [...filled, ...values, ...tree].map((each) => writeIn(spot.directory, each))
 }
 
 /** A v1 cpuset is made empty, and then can neither hold a process nor give anything to a group below it. */
-function levelFiles(kernel: Kernel, spot: GroupSpot): CgroupWrite[] {
-  if (!isCpusetV1(spot)) return []
-  const empty = spot.above.filter((directory) => (readText(kernel, `${directory}/cpuset.cpus`) ?? '').trim() === '')
-  return empty.flatMap((directory) => filledV1({}, setsOf(kernel, spot)).map((each) => writeIn(directory, each)))
-}
+const levelFiles = (spot: GroupSpot, sets: CpuSets | undefined): CgroupWrite[] =>
+  isCpusetV1(spot) && sets
+    ? sets.empty.flatMap((directory) => filledV1({}, sets).map((each) => writeIn(directory, each)))
+    : []
 
 const isCpusetV1 = ({ version, controllers }: GroupPlace): boolean => version === 1 && controllers.includes('cpuset')
-
-const setsOf = (kernel: Kernel, spot: GroupSpot): { readonly cpus: string; readonly mems: string } => ({
-  cpus: readSet(kernel, spot, 'cpus'),
-  mems: readSet(kernel, spot, 'mems'),
-})
 
 /**
  * What is refused by name, but for two limits that hold without being enforced: devices where no node can be made, and swap
@@ -175,7 +175,10 @@ function tolerated(kernel: Kernel, notApplied: readonly NotApplied[]): readonly 
 
 const isSwap = ({ limit }: NotApplied): boolean => limit === 'memory.swap'
 
-export const refused = ({ limit, controller, reason, remedy }: NotApplied, prefix: '/linux/resources' | '' = '/linux/resources') =>
+export const refused = (
+  { limit, controller, reason, remedy }: NotApplied,
+  prefix: '/linux/resources' | '' = '/linux/resources',
+) =>
   new UnsupportedError(`${resourcePointer(limit, prefix)} cannot be enforced, because ${reason}`, {
     fact: `cgroups.${controller}`,
     remedy,

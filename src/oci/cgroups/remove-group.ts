@@ -70,4 +70,3 @@ function removeBelow(kernel: Kernel, above: number, { name, path }: Entry): void
     close(kernel, fd)
   }
 }
-

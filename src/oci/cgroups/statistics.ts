@@ -8,7 +8,11 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { readGroupFile } from './processes.ts'
 
 /** What a container uses, has used and may use. @throws SyscallError */
-export function statisticsOf(kernel: Kernel, places: readonly GroupPlace[], kinds?: readonly StatisticsKind[]): Statistics {
+export function statisticsOf(
+  kernel: Kernel,
+  places: readonly GroupPlace[],
+  kinds?: readonly StatisticsKind[],
+): Statistics {
   const files = statisticsFiles(places, kinds)
   const texts = new Map<string, string>()
   for (const { path } of files) {
@@ -19,8 +23,10 @@ export function statisticsOf(kernel: Kernel, places: readonly GroupPlace[], kind
 }
 
 /** The same as `events` prints it. @throws SyscallError */
-export const statisticsForEvents = (kernel: Kernel, places: readonly GroupPlace[]): ReturnType<typeof eventStatistics> =>
-  eventStatistics(statisticsOf(kernel, places), setsOf(kernel, places))
+export const statisticsForEvents = (
+  kernel: Kernel,
+  places: readonly GroupPlace[],
+): ReturnType<typeof eventStatistics> => eventStatistics(statisticsOf(kernel, places), setsOf(kernel, places))
 
 function setsOf(kernel: Kernel, places: readonly GroupPlace[]): EventSets {
   const place = places.find(({ controllers }) => controllers.includes('cpuset'))

@@ -85,7 +85,10 @@ export class SyncBus {
   }
 
   #limitSilence(): void {
-    const timeval = new BigInt64Array([BigInt(Math.floor(this.#timeoutMs / 1000)), BigInt((this.#timeoutMs % 1000) * 1000)])
+    const timeval = new BigInt64Array([
+      BigInt(Math.floor(this.#timeoutMs / 1000)),
+      BigInt((this.#timeoutMs % 1000) * 1000),
+    ])
     const bytes = new Uint8Array(timeval.buffer)
     const args = `${this.#socket}, SOL_SOCKET, SO_RCVTIMEO, ${this.#timeoutMs} ms`
     call(this.#kernel, 'setsockopt', { args }, this.#socket, SOL_SOCKET, SO_RCVTIMEO, bytes, bytes.length)
@@ -95,7 +98,8 @@ export class SyncBus {
     // No user id is sent: in a user namespace it would not be the one that the other side sees.
     const first = this.#ask('\0AUTH EXTERNAL\r\n')
     const second = first === 'DATA' || first.startsWith('DATA ') ? this.#ask('DATA\r\n') : first
-    if (!second.startsWith('OK ')) throw new BusError('Refused', `it does not take this user: ${JSON.stringify(second)}`)
+    if (!second.startsWith('OK '))
+      throw new BusError('Refused', `it does not take this user: ${JSON.stringify(second)}`)
     this.#send(new TextEncoder().encode('BEGIN\r\n'))
   }
 

@@ -11,9 +11,11 @@ import { attempt } from '../../kernel/call.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { controllerOf, findHierarchies, readMemberships } from './hierarchies.ts'
+import { writeLimits } from './limit-files.ts'
 import { Patience } from './patience.ts'
 import type { GroupPlan } from './plan-group.ts'
 import { readGroupFile } from './processes.ts'
+import { replaceDevices } from './replace-devices.ts'
 import { SyncSystemd } from './sync-systemd.ts'
 
 /** How long systemd may take to write what it has answered for already, `ms` */
@@ -24,12 +26,11 @@ export interface StartedScope {
   readonly places: readonly GroupPlace[]
   /** Name of the unit */
   readonly scope: string
-  /** What systemd has no property for: to be written to the files of the group (`updateGroup` without scope) */
-  readonly byHand: Resources
 }
 
 /**
- * Has systemd make the group of a container: a transient scope with its first process, delegated, limits as properties; waits for it.
+ * Has systemd make the group of a container: a transient scope with its first process, delegated, limits as properties; waits for it, and
+ * writes what systemd has no property for.
  * @param pid of the first process, which is in no group of its own yet
  * @throws UnsupportedError where systemd cannot be asked, or a limit is not enforced; StateError when the name is in use; InvalidInputError
  */
@@ -47,7 +48,10 @@ export function startScopeSync(kernel: Kernel, { scope, resources, rootless }: G
     const places = scopePlaces(kernel, pid, scope.unit)
     assertControllers(plan, places)
     readBack(kernel, scope.unit, { plan, places })
-    return { places, scope: scope.unit, byHand: plan.byHand }
+    const rules = writeLimits(kernel, places, { resources: plan.byHand, prefix: '/linux/resources' })
+    const tree = places.find(({ version }) => version === 2)
+    if (rules && tree) replaceDevices(kernel, tree.directory, rules)
+    return { places, scope: scope.unit }
   } finally {
     systemd.close()
   }
@@ -97,7 +101,10 @@ const isFirstNamespace = (kernel: Kernel): boolean =>
 const versionOf = (kernel: Kernel): 1 | 2 =>
   readMemberships(kernel, 'self').some(({ names }) => names.some((name) => !name.includes('='))) ? 1 : 2
 
-const scopeProperties = ({ unit, slice }: { readonly unit: string; readonly slice: string }, pid: number): UnitProperty[] => [
+const scopeProperties = (
+  { unit, slice }: { readonly unit: string; readonly slice: string },
+  pid: number,
+): UnitProperty[] => [
   { name: 'Description', signature: 's', value: `Container ${unit.replace(/\.scope$/, '')}` },
   { name: 'Slice', signature: 's', value: slice },
   { name: 'PIDs', signature: 'au', value: [pid] },

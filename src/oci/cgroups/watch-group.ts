@@ -67,7 +67,16 @@ export class GroupWatch {
       view.setInt16(POLLFD.size * i + POLLFD.events, POLLIN, true)
     })
     const time = us === undefined ? null : timespec(us)
-    call(this.#kernel, 'ppoll', { args: 'events of a group' }, new Uint8Array(view.buffer), this.#descriptors.length, time, null, 0)
+    call(
+      this.#kernel,
+      'ppoll',
+      { args: 'events of a group' },
+      new Uint8Array(view.buffer),
+      this.#descriptors.length,
+      time,
+      null,
+      0,
+    )
     return this.#descriptors.map((_, i) => view.getInt16(POLLFD.size * i + POLLFD.revents, true) !== 0)
   }
 
@@ -96,7 +105,10 @@ function watchFiles(kernel: Kernel, files: readonly string[]): number {
   return inotify
 }
 
-function notifyBy(kernel: Kernel, { control, eventControl }: { readonly control: string; readonly eventControl: string }): number {
+function notifyBy(
+  kernel: Kernel,
+  { control, eventControl }: { readonly control: string; readonly eventControl: string },
+): number {
   const eventfd = call(kernel, 'eventfd2', { args: '0, EFD_NONBLOCK|EFD_CLOEXEC' }, 0, NONBLOCK_CLOEXEC)
   const file = open(kernel, control, O.RDONLY)
   writeExisting(kernel, eventControl, `${eventfd} ${file}`)

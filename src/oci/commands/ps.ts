@@ -28,9 +28,9 @@ async function askPs(kernel: Kernel, words: readonly string[]): Promise<string> 
   throw new InvalidInputError(`ps ${asked.join(' ')} failed: ${stderr.trim()}`, { field: 'arguments' })
 }
 
-function captured<T>(run: () => T): T {
+function captured<T>(capture: () => T): T {
   try {
-    return run()
+    return capture()
   } catch (error) {
     if (!(error instanceof SyscallError) || error.errno !== 'ENOENT') throw error
     const remedy = 'install procps, or ask for --format json'

@@ -8,6 +8,7 @@ import { attempt } from '../../kernel/call.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { kindOf } from '../../kernel/stat.ts'
+import { rootPath } from './record-of.ts'
 
 /** What this process may do, as its /proc/self/status says; asked for only where it matters. */
 export class OwnRights {
@@ -84,16 +85,15 @@ export function findMountFacts(
   const userNamespace = namespaces.user !== 'runtime'
   const needsMounts = wanted.rootMount || !pivot
   const mounts = needsMounts ? mountPoints(kernel) : []
-  const root = config.root?.path ?? ''
-  const rootPath = root.startsWith('/') ? root : `${bundle}/${root}`
+  const rootfs = rootPath({ config, path: bundle })
   return {
     bundle,
     kinds,
     userNamespace,
     privileged: !userNamespace || rights.has(CAP_SYS_ADMIN),
     ...(wanted.cgroups ? { cgroups: containerCgroups(places) } : {}),
-    ...(wanted.rootMount ? { rootMount: mountOf(mounts, rootPath) } : {}),
-    ...(pivot ? {} : { visibleProc: visibleProc(mounts, rootPath) }),
+    ...(wanted.rootMount ? { rootMount: mountOf(mounts, rootfs) } : {}),
+    ...(pivot ? {} : { visibleProc: visibleProc(mounts, rootfs) }),
   }
 }
 

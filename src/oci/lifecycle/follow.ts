@@ -5,6 +5,9 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { socketPair } from '../../kernel/socket.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
 import { type Program, program } from '../../program/builder.ts'
+import type { Config } from '../../bundle/spec.ts'
+import type { Context } from '../context.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
 import type { Created } from './create-container.ts'
 import { STATE_FILES } from '../state/state-store.ts'
 import { letGo } from './hand-over.ts'
@@ -41,15 +44,35 @@ export function follow(kernel: Kernel, { pid, master, cleanup, command = [] }: F
 /** Stays with a container until its end, then deletes it unless it is to be kept. */
 export function followContainer(created: Created, { keep }: { readonly keep: boolean }): never {
   const { creation, record, ready } = created
-  const { kernel, store, log, options } = creation.context
+  const { kernel, log } = creation.context
   adoptOrphans(kernel)
   letGo(created)
   log.flush()
-  const simple = !keep && !creation.bundle.config.hooks?.poststop && !record.scope && !record.closDirectory
+  const { config } = creation.bundle
+  return stayUntilEnd(creation.context, {
+    record,
+    config,
+    keep,
+    ...(ready.master === undefined ? {} : { master: ready.master }),
+  })
+}
+
+/** What is known of a container that a command stays with. */
+export interface Stay {
+  readonly record: ContainerRecord
+  readonly config: Config
+  readonly keep: boolean
+  readonly master?: number
+}
+
+/** Becomes the process that waits for a container; the processes that made it have ended. */
+export function stayUntilEnd(context: Context, { record, config, keep, master }: Stay): never {
+  const { kernel, store, options } = context
+  const simple = !keep && !config.hooks?.poststop && !record.scope && !record.closDirectory
   store.release(record.id)
   return follow(kernel, {
     pid: record.pid,
-    ...(ready.master === undefined ? {} : { master: ready.master }),
+    ...(master === undefined ? {} : { master }),
     ...(simple || keep ? { cleanup: keep ? program() : removal(record.groups, store.directory(record.id)) } : {}),
     command: [...kernel.self, '--root', options.root, 'delete', '--force', record.id, '--exit-code'],
   })

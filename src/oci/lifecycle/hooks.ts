@@ -1,4 +1,4 @@
-import { StateError, TimeoutError } from '../../base/errors.ts'
+import { StateError } from '../../base/errors.ts'
 import type { Hook, HookKind, Hooks } from '../../bundle/spec.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
@@ -8,7 +8,6 @@ import { memoryFile, readFrom } from '../../kernel/memory-file.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import { descriptorsStep } from '../../program/special.ts'
-import { awaitChild } from './await-child.ts'
 
 /** Bytes of what a hook printed that an error tells */
 const TOLD_BYTES = 4096
@@ -50,22 +49,34 @@ export function runHooksAnyway(
 function runHook(hook: Hook, pointer: string, { kernel, place, state }: HookRun): void {
   const input = memoryFile(kernel, 'state', state)
   const output = memoryFile(kernel, 'output', '')
-  const child = place.clone([])
+  const child = place.fork()
+  const pid = child.pid as number
   try {
-    child.become(hookProgram(hook), { descriptors: [input, output] })
-    const status = awaitChild(place, child, hook.timeout === undefined ? undefined : hook.timeout * 1000)
+    execute(child, hook, { pointer, descriptors: [input, output] })
+    const status = place.waitFor(pid, hook.timeout === undefined ? undefined : hook.timeout * 1000)
+    if (status === undefined) {
+      place.kill(pid)
+      throw hookError(pointer, hook, `was killed: it did not end within its timeout of ${hook.timeout} s`)
+    }
     if (status === 0) return
     const words = textOf(readFrom(kernel, output, TOLD_BYTES)).trim()
     throw hookError(pointer, hook, `${describeStatus(status)}${words ? `: ${words}` : ''}`)
-  } catch (error) {
-    if (error instanceof StateError) throw error
-    if (error instanceof TimeoutError)
-      throw hookError(pointer, hook, `was killed: it did not end within its timeout of ${hook.timeout} s`)
-    throw hookError(pointer, hook, `cannot be executed: ${(error as Error).message}`)
   } finally {
     child.close()
     close(kernel, input)
     close(kernel, output)
+  }
+}
+
+function execute(
+  child: SyncAgent,
+  hook: Hook,
+  { pointer, descriptors }: { readonly pointer: string; readonly descriptors: readonly number[] },
+): void {
+  try {
+    child.become(hookProgram(hook), { descriptors })
+  } catch (error) {
+    throw hookError(pointer, hook, `cannot be executed: ${(error as Error).message}`)
   }
 }
 

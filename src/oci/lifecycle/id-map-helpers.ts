@@ -3,7 +3,6 @@ import type { IdMapping, Linux } from '../../bundle/spec.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
 import { program } from '../../program/builder.ts'
 import { DEFAULT_PATH, execSteps } from '../../program/exec-steps.ts'
-import { awaitChild } from './await-child.ts'
 
 /** How long a helper may take; it writes one file */
 const HELPER_MS = 10_000
@@ -24,13 +23,13 @@ function run(maker: SyncAgent, helper: string, pid: number, mappings: readonly I
   p.because('users', `${helper}(1): ranges of the user that /etc/subuid and /etc/subgid grant`)
   p.rt_sigprocmask('SIG_SETMASK', [])
   execSteps(p, { path: helper, argv: [helper, String(pid), ...rows], env: { PATH: DEFAULT_PATH } })
-  const child = maker.clone([])
+  const child = maker.fork()
   child.become(p)
-  const status = awaitChild(maker, child, HELPER_MS)
+  const status = maker.waitFor(child.pid as number, HELPER_MS)
   if (status === 0) return
   const ranges = helper === 'newuidmap' ? '/etc/subuid' : '/etc/subgid'
   throw new StateError(
     `${helper} refused the mappings ${rows.join(' ')}: give the user a range that holds them in ${ranges}, or map other ids`,
-    { state: `status ${status >> 8}`, wanted: 'mapped ids' },
+    { state: status === undefined ? 'late' : `status ${status >> 8}`, wanted: 'mapped ids' },
   )
 }

@@ -1,8 +1,6 @@
-import { AgentError } from '../../base/errors.ts'
 import type { MountFacts } from '../../bundle/mounts/mount-facts.ts'
 import { assertProcfs } from '../../bundle/process/procfs.ts'
 import type { Root } from '../../bundle/root/root.ts'
-import { readProcess } from '../../kernel/process.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
 import { LIMITS } from '../../protocol/wire.ts'
@@ -11,6 +9,7 @@ import type { Creation, PlannedCreation } from './create-container.ts'
 import { CAP_SYS_ADMIN, findMountFacts } from './facts.ts'
 import { type FirstInput, setupSteps } from './first-programs.ts'
 import { type MakerProgram, makerProgram } from './maker-program.ts'
+import { recordOf } from './record-of.ts'
 import type { Undo } from './undo.ts'
 
 /** The first process, born and named, with its ids and in its groups; it has not done anything. */
@@ -119,27 +118,4 @@ async function openSourcesByMaker(creation: Creation, places: ContainerRecord['g
   const sources = sourceSteps(p, creation.bundle.config, factsOf(creation, places))
   sources.forEach(({ fd }) => p.send(fd))
   return sources.length > 0 ? creation.maker.run(p).descriptors : []
-}
-
-function recordOf(
-  { context, bundle, options, rights }: Creation,
-  pid: number,
-  rest: Pick<ContainerRecord, 'groups' | 'scope' | 'closDirectory'>,
-): ContainerRecord {
-  const { config, path } = bundle
-  const root = config.root?.path ?? ''
-  const startTime = readProcess(context.kernel, pid)?.startTime
-  if (startTime === undefined) throw new AgentError('The first process ended before anything was asked of it')
-  return {
-    id: options.id,
-    ociVersion: config.ociVersion,
-    pid,
-    startTime,
-    bundle: path,
-    rootfs: root.startsWith('/') ? root : `${path}/${root}`,
-    created: new Date().toISOString(),
-    owner: rights.uid,
-    annotations: config.annotations ?? {},
-    ...rest,
-  }
 }

@@ -96,7 +96,7 @@ test('OCI-L02: a user namespace is joined with the namespaces that it owns', () 
     path: `/proc/${first.pid}/ns/${FILES[type]}`,
   }))
   const second = container(
-    { hostname: undefined, linux: { namespaces: [...joined, ...namespaces('pid', 'mount')] } },
+    { hostname: undefined, linux: { namespaces: [...joined, ...namespaces('pid', 'mount')], ...MAPS } },
     { prepare: giveAway },
   )
   for (const file of ['user', 'net', 'ipc'])
