@@ -4,7 +4,7 @@
 #include "agent.h"
 #include "memory.h"
 
-enum { ARGUMENTS = 6, KIND_BITS = 4, KIND_MASK = 15, TOLERATED_BITS = 192, DECIMAL = 10 };
+enum { ARGUMENTS = 6, KIND_BITS = 4, KIND_MASK = 15, TOLERATED_BITS = 192, DECIMAL = 10, TRIES = 1000 };
 
 static _Alignas(8) uint8_t buffer[BUFFER_BYTES];
 
@@ -108,6 +108,14 @@ static int64_t relocate(const struct run *run, uint32_t step, uint32_t *next) {
   return error;
 }
 
+/* Within a root, a rename or mount anywhere on the machine while ".." is walked makes it EAGAIN: to be tried again (openat2(2)). */
+static int64_t open_patiently(uint32_t number, const uint64_t *a) {
+  int64_t result = sys_any(number, a);
+  for (uint32_t i = 0; result == -EAGAIN && i < TRIES; i++)
+    result = sys_any(number, a);
+  return result;
+}
+
 static int64_t execute(struct run *run, uint32_t number, const uint64_t *a) {
   if (filter_forbids(number)) return -(int64_t)LIMIT_FILTERED;
   switch (number) {
@@ -129,6 +137,8 @@ static int64_t execute(struct run *run, uint32_t number, const uint64_t *a) {
     case __NR_vfork:
 #endif
       return -EINVAL;
+    case __NR_openat2:
+      return open_patiently(number, a);
     default:
       return sys_any(number, a);
   }

@@ -42,7 +42,7 @@ const IMPURE_FILES: Readonly<Record<string, string>> = {
 }
 
 const NODE_GLOBALS =
-  /(?<![.\w$'"])(?:Buffer|process|global|require|module|__dirname|__filename|setImmediate|clearImmediate)\b(?!\s*[:'"])/g
+  /(?<![.\w$'"])(?:Buffer|process|global|require|module|__dirname|__filename|setImmediate|clearImmediate)\b(?!\s*\??[:'"])/g
 
 /** A statement or expression that loads another module. */
 export interface Import {

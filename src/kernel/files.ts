@@ -1,3 +1,4 @@
+import { UnsupportedError } from '../base/errors.ts'
 import { attempt, call, callError, cString, E } from './call.ts'
 import {
   close,
@@ -13,6 +14,7 @@ import {
   writeAll,
 } from './descriptors.ts'
 import type { Kernel } from './kernel.ts'
+import { stat } from './stat.ts'
 
 const utf8 = new TextEncoder()
 let decoder: { decode(bytes: Uint8Array): string } | undefined
@@ -163,3 +165,23 @@ const beside = (place: Place, path: string): Place => (typeof place === 'string'
 
 const bytesOf = (content: string | Uint8Array): Uint8Array =>
   typeof content === 'string' ? utf8.encode(content) : content
+
+/**
+ * The text of a file that nobody else is to have put something else in the place of: no link is followed, and what is no plain file is
+ * refused instead of being waited for. Undefined when there is none.
+ * @throws SyscallError; UnsupportedError for a link, FIFO, device, socket or directory
+ */
+export function readOwnFile(kernel: Kernel, place: Place): string | undefined {
+  const fd = tryOpen(kernel, place, O.RDONLY | O.NOCTTY | O.NONBLOCK | O.NOFOLLOW)
+  if (fd === -E.ENOENT) return undefined
+  if (fd < 0) throw callError('openat', { args: `${shown(place)}, O_RDONLY|O_NONBLOCK|O_NOFOLLOW` }, -fd)
+  try {
+    if (stat(kernel, [fd, ''])?.kind === 'file') return textOf(readAll(kernel, fd, JSON.stringify(pathOf(place))))
+    throw new UnsupportedError(`${pathOf(place)} is no plain file: somebody has put something else in its place`, {
+      fact: 'plain file',
+      remedy: 'remove it',
+    })
+  } finally {
+    close(kernel, fd)
+  }
+}

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { eventually } from '../support/eventually.ts'
 import { IMAGE } from './busybox-image.ts'
 import { configure } from './documentation.ts'
@@ -17,8 +18,10 @@ export class Containerd implements Engine {
     this.room = room
   }
 
-  static async start(room: Room): Promise<Containerd> {
+  /** `more` is appended to the configuration. */
+  static async start(room: Room, more = ''): Promise<Containerd> {
     configure(room, '/etc/containerd/config.toml')
+    appendFileSync(room.path('etc/containerd/config.toml'), more)
     const daemon = room.start(['containerd'])
     const containerd = new Containerd(room)
     await eventually(

@@ -41,3 +41,12 @@ export function configure(room: Room, file: string): void {
   mkdirSync(dirname(to), { recursive: true })
   writeFileSync(to, blockFor(file).code)
 }
+
+/** The block in this language that holds this line, which must be the only one. */
+export function blockOf(language: string, line: string): CodeBlock {
+  const [block, ...more] = codeBlocks().filter(
+    (each) => each.language === language && each.code.split('\n').some((text) => text.trim() === line),
+  )
+  assert.ok(block && more.length === 0, `docs/engines.md must have one ${language} block with ${line}`)
+  return block
+}

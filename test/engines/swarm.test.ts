@@ -46,7 +46,17 @@ async function createService(
   ...command: string[]
 ): Promise<void> {
   const usual = ['--detach', '--name', name, '--endpoint-mode', 'dnsrr', '--stop-signal', 'KILL']
-  const speed = ['--restart-delay', '0s', '--update-delay', '0s', '--update-monitor', '100ms', '--update-parallelism', '2', '--no-resolve-image']
+  const speed = [
+    '--restart-delay',
+    '0s',
+    '--update-delay',
+    '0s',
+    '--update-monitor',
+    '100ms',
+    '--update-parallelism',
+    '2',
+    '--no-resolve-image',
+  ]
   await docker.text('service', 'create', ...usual, ...speed, ...words, IMAGE, ...command)
 }
 

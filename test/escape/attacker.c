@@ -117,13 +117,19 @@ static void try_one(const char *pid, const char *text) {
   }
 }
 
-static void trace(const char *pid) {
-  char path[300], name[300] = {0};
+/* Whether a process runs a program of this root; one that has become that meanwhile is no catch. */
+static int is_own(const char *pid, char *name, size_t size) {
+  char path[300];
+  memset(name, 0, size);
   snprintf(path, sizeof(path), "/proc/%s/exe", pid);
-  ssize_t size = readlink(path, name, sizeof(name) - 1);
-  if (size > 0 && strncmp(name, "/bin/", 5) == 0) return;
+  return readlink(path, name, size - 1) > 0 && strncmp(name, "/bin/", 5) == 0;
+}
+
+static void trace(const char *pid) {
+  char name[300];
+  if (is_own(pid, name, sizeof(name))) return;
   if (ptrace(PTRACE_SEIZE, atoi(pid), NULL, NULL) < 0) return;
-  printf("traced %s\n", size > 0 ? name : "what hides its name");
+  if (!is_own(pid, name, sizeof(name))) printf("traced %s\n", name[0] != 0 ? name : "what hides its name");
   ptrace(PTRACE_DETACH, atoi(pid), NULL, NULL);
 }
 

@@ -80,6 +80,20 @@ test('who adds a process is out of reach of those in the container', async () =>
   assert.equal(shown, 'ready\nlooked at others\n')
 })
 
+test('nor do they reach the host through it with the right to trace', async () => {
+  const outside = new Outside()
+  const names = ['CAP_SYS_PTRACE', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH']
+  const capabilities = { bounding: names, effective: names, permitted: names }
+  const args = ['/bin/attacker', 'intrude', '2500', join(outside.path, 'secret').slice(1)]
+  const one = container({ process: { capabilities, args } }, { prepare: withAttacker })
+  await eventually(
+    () => one.output.includes('ready'),
+    () => one.output,
+  )
+  for (let at = 0; at < 25; at++) one.exec(['/bin/true'], [], { timeoutMs: 3000 })
+  assert.doesNotMatch(await one.ended(8000), /reached/)
+})
+
 test('a process cannot be added to a paused, stopped or unknown container', async () => {
   const one = container()
   one.command(['pause', one.id])
@@ -111,7 +125,7 @@ test('hooks get nothing of the container’s environment, nor of the runtime’s
   writeFileSync(notes, '')
   const hook = {
     path: '/bin/sh',
-    args: ['sh', '-c', `tr '\\0' '\\n' < /proc/$$/environ >> ${notes}; echo end >> ${notes}`],
+    args: ['sh', '-c', `tr '\\0' '\\n' < /proc/self/environ >> ${notes}; echo end >> ${notes}`],
     env: ['ONLY=this'],
   }
   const hooks = {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { checkLinuxResources } from '../../src/bundle/config/check-linux-resources.ts'
 import { newFindings } from '../../src/bundle/config/fields.ts'
 import type { Resources } from '../../src/features/cgroups/resources.ts'
@@ -20,6 +22,7 @@ import { eventually } from '../support/eventually.ts'
 import { type Grouped, planOf, withGroups } from '../support/grouped-process.ts'
 import { hierarchyOf } from '../support/hierarchies.ts'
 import { cgroupName, checkMachine } from '../support/machine-check.ts'
+import { REPOSITORY } from '../support/repository.ts'
 import { requires } from '../support/requires.ts'
 
 checkMachine()
@@ -339,3 +342,33 @@ test(
 )
 
 const checked = (wanted: object): Resources => checkLinuxResources(wanted, '', newFindings(), { live: true })
+
+test(
+  'X26: an ordinary user who may make no group has a container without, and is refused a limit by name',
+  V1,
+  async () => {
+    const script = fileURLToPath(new URL('plan-as-user.ts', import.meta.url))
+    const planned = (resources: object): { stdout: string; stderr: string } => {
+      const words = ['--import', 'tsx', script, JSON.stringify(resources)]
+      return spawnSync(process.execPath, words, { encoding: 'utf8', cwd: REPOSITORY })
+    }
+    const free = planned({ devices: [{ allow: false, access: 'rwm' }] })
+    assert.deepEqual(JSON.parse(free.stdout), { spots: 0, notApplied: ['devices'] }, free.stderr)
+    assert.match(
+      planned({ pids: { limit: 3 } }).stdout,
+      /^"\/linux\/resources\/pids\/limit cannot be enforced, because this user may make no group in/,
+    )
+  },
+)
+
+const FIXTURES = new URL('fixtures/', import.meta.url)
+
+for (const file of readdirSync(FIXTURES).filter((name) => name.endsWith('-config.json'))) {
+  test(`X30: the groups and limits of ${file} can be had here`, V1, async () => {
+    const { linux } = JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as { linux: { resources?: object } }
+    const name = cgroupName('fixture')
+    await withGroups({ cgroupsPath: `/${name}`, resources: linux.resources ?? {} }, ({ pid }) => {
+      assert.ok(membershipsOf(pid).includes(`devices:/${name}`))
+    })
+  })
+}

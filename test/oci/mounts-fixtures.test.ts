@@ -27,6 +27,7 @@ for (const file of readdirSync(FIXTURES).filter((name) => name.endsWith('-config
       bundle: '/bundle',
       kinds: Object.fromEntries(sources.map((path) => [path, 'file'])),
       userNamespace: config.linux?.namespaces?.some(({ type }) => type === 'user') ?? false,
+      nodesOfHost: config.linux?.namespaces?.some(({ type }) => type === 'user') ?? false,
       privileged: true,
       ...(cgroups ? { cgroups: { version: 1, hierarchies } } : {}),
     }

@@ -22,7 +22,7 @@ const succeeds = (...words: readonly string[]): string => {
 interface Running extends Bundle {
   readonly id: string
   /** A file of its group */
-  file(controller: string, name: string): string
+  readonly file: (controller: string, name: string) => string
 }
 
 /** A container that runs; it is gone after the test. */

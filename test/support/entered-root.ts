@@ -158,6 +158,7 @@ function factsOf(config: Config, bundle: Bundle, userNamespace: boolean, options
     bundle: bundle.path,
     kinds,
     userNamespace,
+    nodesOfHost: userNamespace,
     privileged: true,
     ...(options.cgroups ? { cgroups: options.cgroups } : {}),
     ...(options.rootMount === undefined ? {} : { rootMount: options.rootMount }),

@@ -21,9 +21,9 @@ export interface Grouped {
   /** What made it: in no group of the container's */
   readonly maker: SyncAgent
   /** Has the first process execute a command */
-  exec(argv: readonly string[]): void
+  readonly exec: (argv: readonly string[]) => void
   /** One more process, made by the steps of `enter` */
-  another(enter: (p: Program) => GroupEntry): SyncAgent
+  readonly another: (enter: (p: Program) => GroupEntry) => SyncAgent
 }
 
 /** A plan as `create` makes it of a configuration. */

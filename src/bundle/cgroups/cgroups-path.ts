@@ -18,7 +18,7 @@ const NAME_MAX = 255
  */
 export function parseCgroupsPath(cgroupsPath: string | undefined, id: string): CgroupsPath {
   if (cgroupsPath === undefined || cgroupsPath === '') return { absolute: false, segments: [`carrel-oci-${id}`] }
-  if (/^[^/]*:[^/]*:[^/]+$/.test(cgroupsPath)) {
+  if (cgroupsPath.includes(':') && /^[^/]*:[^/]*:[^/]+$/.test(cgroupsPath)) {
     refuse(cgroupsPath, 'is "slice:prefix:name", which systemd takes: give --systemd-cgroup too, or a path')
   }
   const [first, ...others] = cgroupsPath.split('/').filter((segment) => segment !== '')
@@ -28,7 +28,8 @@ export function parseCgroupsPath(cgroupsPath: string | undefined, id: string): C
     if (segment === '.' || segment === '..') refuse(cgroupsPath, 'must not have "." or ".." in it')
     // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     if (/[\u0000-\u001f\u007f]/.test(segment)) refuse(cgroupsPath, 'must be free of control characters')
-    if (new TextEncoder().encode(segment).length > NAME_MAX) {
+    // No letter takes more than three bytes of UTF-8 for each unit of UTF-16.
+    if (3 * segment.length > NAME_MAX && new TextEncoder().encode(segment).length > NAME_MAX) {
       refuse(cgroupsPath, `must have names of at most ${NAME_MAX} bytes`)
     }
   }

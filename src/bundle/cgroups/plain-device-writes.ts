@@ -37,7 +37,7 @@ const meets = (a: DeviceRule, b: DeviceRule): boolean =>
   a.type === b.type && overlaps(a.major, b.major) && overlaps(a.minor, b.minor)
 
 const has = ({ access: all = 'rwm' }: DeviceRule, { access: some = 'rwm' }: DeviceRule): boolean =>
-  [...some].every((letter) => all.includes(letter))
+  ['r', 'w', 'm'].every((letter) => all.includes(letter) || !some.includes(letter))
 
 const overlaps = (a = ANY, b = ANY): boolean => a === b || a === ANY || b === ANY
 

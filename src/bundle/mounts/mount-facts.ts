@@ -25,6 +25,8 @@ export interface MountFacts {
   readonly kinds: Readonly<Record<string, SourceKind>>
   /** Whether the container's first process is in a user namespace other than its maker's */
   readonly userNamespace: boolean
+  /** Whether the kernel lets nobody here make device nodes: outside of the initial user namespace (mknod(2) EPERM) */
+  readonly nodesOfHost: boolean
   /** Whether the maker has CAP_SYS_ADMIN over the mount namespace that holds the sources */
   readonly privileged: boolean
   readonly cgroups?: ContainerCgroups

@@ -60,7 +60,7 @@ function asNode({ path, type, major = 0, minor = 0, fileMode = 0o666, uid = 0, g
 
 /** Host nodes that are shown because a user namespace makes none. A path that something is mounted on is not one of them. */
 export function hostNodes(config: Config, facts: MountFacts): readonly string[] {
-  if (!facts.userNamespace) return []
+  if (!facts.nodesOfHost) return []
   const mounted = new Set(plannedMounts(config).map(({ destination }) => destination))
   return containerNodes(config)
     .filter(({ type, path }) => type !== TYPES['p'] && !mounted.has(path))

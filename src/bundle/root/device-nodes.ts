@@ -27,7 +27,7 @@ export function deviceNodeSteps(p: Program, root: Root, config: Config, facts: M
   const places = new Map<string, Ref<Fd>>()
   for (const node of containerNodes(config)) {
     if (mounted.has(node.path)) continue
-    const host = facts.userNamespace ? sources.get(`node:${node.path}`) : undefined
+    const host = facts.nodesOfHost ? sources.get(`node:${node.path}`) : undefined
     if (host !== undefined) boundNode(p, root, node, host as Ref<Fd>)
     else madeNode(p, root, node, placeOf(p, root, node, places), isNew && isDirect(node))
   }

@@ -8,7 +8,7 @@ import { maskSteps, sysctlSteps } from './finish-root.ts'
 import { covered, makeTarget, prepareRootSteps, type Root } from './root.ts'
 
 const CONFIG: Config = { ociVersion: '1.3.0', root: { path: 'rootfs' } }
-const FACTS = { bundle: '/b', kinds: {}, userNamespace: false, privileged: true }
+const FACTS = { bundle: '/b', kinds: {}, userNamespace: false, nodesOfHost: false, privileged: true }
 
 function started(config = CONFIG) {
   const p = program()
@@ -78,7 +78,7 @@ test('containerNodes(): a node of the configuration stands for the default of it
 test('hostNodes(): none without a user namespace, and none that something else is mounted on', () => {
   const mounts = [{ destination: '/dev/zero', type: 'bind', source: '/x', options: ['bind'] }]
   assert.deepEqual(hostNodes({ ...CONFIG, mounts }, FACTS), [])
-  const nodes = hostNodes({ ...CONFIG, mounts }, { ...FACTS, userNamespace: true })
+  const nodes = hostNodes({ ...CONFIG, mounts }, { ...FACTS, userNamespace: true, nodesOfHost: true })
   assert.ok(nodes.includes('/dev/null') && !nodes.includes('/dev/zero'))
 })
 

@@ -10,7 +10,7 @@ import type { Resources } from '../../features/cgroups/resources.ts'
 import { filledV1 } from '../../features/cgroups/writes/cpuset-writes.ts'
 import type { TranslatedResources } from '../../features/cgroups/writes/translate.ts'
 import type { DeviceRule } from '../../features/devices/device-rule.ts'
-import type { Answer } from '../../host/facts.ts'
+import type { Answer, CgroupFacts, Controller } from '../../host/facts.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { availableControllers, type EnableWrite, planEnable } from './enable-controllers.ts'
 import { isFrozen } from './freeze.ts'
@@ -76,8 +76,12 @@ export function planGroup(kernel: Kernel, request: GroupRequest): GroupPlan {
   assertFree(kernel, spots)
   const v1Sets = spots.find(isCpusetV1)
   const sets = v1Sets && readSets(kernel, v1Sets)
-  const facts = factsOf(kernel, spots, { resources, deviceRules: rootless ? NO_DEVICES : YES, sets })
-  const translated = atPointer('/linux/resources', () => limitsOf(resources, facts))
+  const has = (name: Controller): boolean => spots.some(({ controllers }) => controllers.includes(name))
+  const closed = found.filter((spot) => !usable.includes(spot))
+  const facts = (): CgroupFacts =>
+    factsOf(kernel, spots, { closed, resources, deviceRules: rootless ? NO_DEVICES : YES, sets })
+  const context = { devicesV1: !rootless && has('devices'), pids: has('pids'), facts }
+  const translated = atPointer('/linux/resources', () => limitsOf(resources, context))
   const needed = new Set(translated.controllers.keys())
   return {
     ...basis,

@@ -6,22 +6,27 @@ import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { exists, type GroupSpot, nearestOf } from './group-spot.ts'
 
+interface FactsInput {
+  /** Where this user may make no group */
+  readonly closed: readonly GroupSpot[]
+  readonly resources: Resources
+  readonly deviceRules: Answer
+  readonly sets: CpuSets | undefined
+}
+
 /** What the translators of features/cgroups have to know, read only where the resources ask for it. */
 export function factsOf(
   kernel: Kernel,
   spots: readonly GroupSpot[],
-  {
-    resources,
-    deviceRules,
-    sets,
-  }: { readonly resources: Resources; readonly deviceRules: Answer; readonly sets: CpuSets | undefined },
+  { closed, resources, deviceRules, sets }: FactsInput,
 ): CgroupFacts {
   const controllers: Partial<Record<Controller, ControllerFacts>> = {}
+  for (const spot of closed) for (const name of spot.controllers) controllers[name] = closedFacts(spot)
   for (const spot of spots) {
     for (const name of spot.controllers) controllers[name] = controllerFacts(kernel, spot, { name, resources, sets })
   }
   const tree = spots.find(({ version }) => version === 2)
-  const v1 = spots.some(({ version, controllers }) => version === 1 && controllers.length > 0)
+  const v1 = spots.some((spot) => spot.version === 1 && spot.controllers.length > 0)
   return {
     mode: v1 ? (tree ? 'hybrid' : 'v1') : tree ? 'v2' : 'none',
     controllers,
@@ -34,6 +39,17 @@ export function factsOf(
 }
 
 export const YES: Answer = { ok: true }
+
+const closedFacts = ({ version, above, hierarchy }: GroupSpot): ControllerFacts => ({
+  version,
+  parent: above.at(-1) ?? hierarchy.mount,
+  usable: {
+    ok: false,
+    reason: `this user may make no group in ${hierarchy.mount}`,
+    remedy:
+      'start it in a group that was delegated to the user: systemd-run --user --scope -p Delegate=yes …, on cgroup v2',
+  },
+})
 
 function controllerFacts(
   kernel: Kernel,

@@ -2,7 +2,6 @@ import { StateError, UnsupportedError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
 import type { Config } from '../../bundle/spec.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
-import { textOf } from '../../kernel/files.ts'
 import { stat } from '../../kernel/stat.ts'
 import type { Given } from '../command-line/definitions.ts'
 import type { Context } from '../context.ts'
@@ -20,7 +19,7 @@ export async function run(context: Context, { id, options }: Given<'checkpoint'>
       wanted: 'running',
     })
   }
-  const { config } = parseConfig(textOf(store.configBytes(id)))
+  const { config } = parseConfig(store.configText(id))
   refuseTerminal(config, options.shellJob === true)
   const places = criuPlaces(context, options)
   if (options.preDump !== true) saveStreams(kernel, places.images, record.pid)

@@ -2,7 +2,6 @@ import { StateError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
 import { removeDirectory } from '../../kernel/directories.ts'
-import { textOf } from '../../kernel/files.ts'
 import { isAlive, openPidfd, signalPidfd } from '../../kernel/process.ts'
 import { close } from '../../kernel/descriptors.ts'
 import { killGroup } from '../cgroups/kill-group.ts'
@@ -75,7 +74,7 @@ const POSTSTOP = '"poststop"'
 
 /** Read before the state goes; they run when all else is gone (runtime.md#lifecycle). */
 function poststopHooks({ kernel, store, log }: Context, record: ContainerRecord): (() => void) | undefined {
-  const text = textOf(store.configBytes(record.id))
+  const text = store.configText(record.id)
   if (!text.includes(POSTSTOP)) return undefined
   const { hooks, ociVersion } = parseConfig(text).config
   return () => {

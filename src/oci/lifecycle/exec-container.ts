@@ -10,7 +10,7 @@ import { resourceSteps } from '../../bundle/process/resources.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
-import { readText, textOf, writeAtomic } from '../../kernel/files.ts'
+import { readText, writeAtomic } from '../../kernel/files.ts'
 import { isAlive, openPidfd } from '../../kernel/process.ts'
 import { program } from '../../program/builder.ts'
 import { cloneStep } from '../../program/special.ts'
@@ -20,9 +20,11 @@ import { assertNotFrozen } from '../cgroups/freeze.ts'
 import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { OwnRights } from './facts.ts'
 import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
-import { checkConsole } from './hand-over.ts'
+import { adoptOrphans } from './follow.ts'
+import { checkConsole, endMaker } from './hand-over.ts'
 import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
 import type { ReadyProcess } from './ready-first.ts'
 import { securityModules } from './security-modules.ts'
@@ -32,7 +34,6 @@ export interface Executed {
   readonly pid: number
   /** Master of its terminal, unless the console socket has it */
   readonly master?: number
-  readonly maker: SyncAgent
 }
 
 /** Executes a process in a live container: a child of this process's agent, in the namespaces and groups of the first process. */
@@ -48,7 +49,7 @@ export async function execInContainer(context: Context, given: Given<'exec'>): P
     })
   }
   if (options.ignorePaused !== true) assertNotFrozen(kernel, record.groups)
-  const { config } = parseConfig(textOf(store.configBytes(id)))
+  const { config } = parseConfig(store.configText(id))
   const process = wantedProcess(context, config, given)
   checkConsole(process, { consoleSocket: options.consoleSocket, detached: options.detach === true })
   return execute({ context, given, record, config, process })
@@ -125,12 +126,14 @@ async function execute(execution: Execution): Promise<Executed> {
     })
     if (given.options.pidFile) writeAtomic(kernel, given.options.pidFile, String(pid), { mode: 0o644 })
     const sent = await sendTerminal(execution, ready)
+    if (given.options.detach !== true) adoptOrphans(kernel)
+    endMaker(kernel, maker)
     try {
       conceived.agent.become(p)
     } catch (error) {
       throw finalError(error, ready.executable)
     }
-    return { pid, maker, ...(sent || ready.master === undefined ? {} : { master: ready.master }) }
+    return { pid, ...(sent || ready.master === undefined ? {} : { master: ready.master }) }
   } catch (error) {
     maker.end()
     throw error
@@ -209,6 +212,7 @@ function makeReady({ context, record, config, process }: Execution, { agent, kep
       proc: LIMITS.KEPT + kept.all.length,
       exec: true,
       resources: hasUserNamespace(config) ? 'done' : 'here',
+      ...(hasUserNamespace(config) ? {} : { available: new OwnRights(context.kernel).grantable }),
       stdio: kept.stdio,
       ...(usesSecurityModule(process) ? { securityModules: securityModules(context.kernel) } : {}),
     })

@@ -13,7 +13,7 @@ import { rootPath } from './record-of.ts'
 /** What this process may do, as its /proc/self/status says; asked for only where it matters. */
 export class OwnRights {
   readonly #kernel: Kernel
-  #effective: bigint | undefined
+  #status: string | undefined
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel
@@ -29,11 +29,17 @@ export class OwnRights {
 
   /** Capabilities as bits by their numbers (capabilities(7)) */
   get effective(): bigint {
-    if (this.#effective === undefined) {
-      const line = /^CapEff:\s*([0-9a-f]+)/m.exec(readText(this.#kernel, '/proc/self/status') ?? '')
-      this.#effective = BigInt(`0x${line?.[1] ?? '0'}`)
-    }
-    return this.#effective
+    return this.#mask('CapEff')
+  }
+
+  #mask(name: string): bigint {
+    this.#status ??= readText(this.#kernel, '/proc/self/status') ?? ''
+    return BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(this.#status)?.[1] ?? '0'}`)
+  }
+
+  /** What this process can hand on: what it has and what its bounding set does not take away */
+  get grantable(): bigint {
+    return this.#mask('CapPrm') & this.#mask('CapBnd')
   }
 
   /** An ordinary user, or the root of a user namespace of one (podman's, rootlesskit's) */
@@ -90,6 +96,7 @@ export function findMountFacts(
     bundle,
     kinds,
     userNamespace,
+    nodesOfHost: userNamespace || rights.rootless,
     privileged: !userNamespace || rights.has(CAP_SYS_ADMIN),
     ...(wanted.cgroups ? { cgroups: containerCgroups(places) } : {}),
     ...(wanted.rootMount ? { rootMount: mountOf(mounts, rootfs) } : {}),

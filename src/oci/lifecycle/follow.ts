@@ -10,7 +10,6 @@ import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Created } from './create-container.ts'
 import { STATE_FILES } from '../state/state-store.ts'
-import { letGo } from './hand-over.ts'
 
 const PR_SET_CHILD_SUBREAPER = 36
 
@@ -44,10 +43,7 @@ export function follow(kernel: Kernel, { pid, master, cleanup, command = [] }: F
 /** Stays with a container until its end, then deletes it unless it is to be kept. */
 export function followContainer(created: Created, { keep }: { readonly keep: boolean }): never {
   const { creation, record, ready } = created
-  const { kernel, log } = creation.context
-  adoptOrphans(kernel)
-  letGo(created)
-  log.flush()
+  creation.context.log.flush()
   const { config } = creation.bundle
   return stayUntilEnd(creation.context, {
     record,

@@ -1,8 +1,8 @@
 import { InvalidInputError } from '../../base/errors.ts'
 import { finalError } from '../../bundle/process/final-steps.ts'
 import { gateSteps } from '../../bundle/start/gate-steps.ts'
-import type { Process } from '../../bundle/spec.ts'
-import type { SyncAgent } from '../../kernel/agent.ts'
+import type { Hooks, Process } from '../../bundle/spec.ts'
+import { SyncAgent } from '../../kernel/agent.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { waitChild } from '../../kernel/process.ts'
 import { writeAtomic } from '../../kernel/files.ts'
@@ -31,10 +31,12 @@ export async function leaveAtGate(created: Created): Promise<void> {
       const p = program()
       gateSteps(p, gate)
       context.store.save(record)
+      letGo(created)
       first.agent.post(p)
     } else {
       const p = await finalProgram(context.kernel, { ...finalOf(created), gate })
       context.store.save(withFinal(record, created.ready.executable, p.steps.length))
+      letGo(created)
       first.agent.post(p)
     }
     await announce(created)
@@ -42,13 +44,12 @@ export async function leaveAtGate(created: Created): Promise<void> {
     await undo.run()
     throw error
   }
-  letGo(created)
 }
 
 /** Executes the program without a gate, and says what became of it. */
 export async function startAtOnce(created: Created): Promise<void> {
   const { creation, record, ready, undo } = created
-  const { context, bundle, first, maker } = creation
+  const { context, bundle, first } = creation
   const { hooks, ociVersion } = bundle.config
   const { kernel, store } = context
   try {
@@ -57,20 +58,32 @@ export async function startAtOnce(created: Created): Promise<void> {
     await announce(created)
     const state = stateText(record, 'created', ociVersion)
     runHooks(hooks, 'startContainer', { kernel, place: first.agent, state })
+    letGo(created)
     try {
       first.agent.become(p)
     } catch (error) {
       throw finalError(error, ready.executable)
     }
-    runHooks(hooks, 'poststart', { kernel, place: maker, state: stateText(record, 'running', ociVersion) })
+    if (hooks?.poststart) runPoststart(kernel, hooks, stateText(record, 'running', ociVersion))
   } catch (error) {
     await undo.run()
     throw error
   }
 }
 
+/** Before the program is executed: its maker would reap it when it ends at once, and who waits for it would not hear of it. */
 export const letGo = ({ creation }: Pick<Created, 'creation'>): void =>
   endMaker(creation.context.kernel, creation.maker)
+
+/** In the namespaces of the caller, when the container runs. */
+export function runPoststart(kernel: Kernel, hooks: Hooks, state: string): void {
+  const place = SyncAgent.start(kernel)
+  try {
+    runHooks(hooks, 'poststart', { kernel, place, state })
+  } finally {
+    place.end()
+  }
+}
 
 /** The maker ends first: its child goes to the subreaper above this process, which engines wait with. */
 export function endMaker(kernel: Kernel, maker: SyncAgent): void {

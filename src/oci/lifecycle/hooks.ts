@@ -2,7 +2,6 @@ import { StateError } from '../../base/errors.ts'
 import type { Hook, HookKind, Hooks } from '../../bundle/spec.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
-import { textOf } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { memoryFile, readFrom } from '../../kernel/memory-file.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
@@ -90,6 +89,7 @@ function hookProgram({ path, args, env = [] }: Hook): Program {
     [output, 1],
     [output, 2],
   ])
+  p.chdir('/')
   p.rt_sigprocmask('SIG_SETMASK', [])
   p.execve(path, args && args.length > 0 ? args : [path], env)
   return p

@@ -37,10 +37,16 @@ export function keepDescriptors(kernel: Kernel, { process, seccomp, preserve, ga
     stdio,
     preserved,
     ...(gate === undefined ? {} : { gate: keep(listenUnix(kernel, gate)) }),
-    ...(seccomp?.listenerPath ? { listener: keep(connectUnix(kernel, seccomp.listenerPath)) } : {}),
+    ...(seccomp?.listenerPath && notifies(seccomp)
+      ? { listener: keep(connectUnix(kernel, seccomp.listenerPath)) }
+      : {}),
     all,
   }
 }
+
+/** Without a rule that notifies there is nobody to connect to (config-linux.md, "Seccomp"). */
+const notifies = ({ defaultAction, syscalls = [] }: Seccomp): boolean =>
+  [defaultAction, ...syscalls.map(({ action }) => action)].includes('SCMP_ACT_NOTIFY')
 
 const F_GETFD = 1
 

@@ -1,6 +1,8 @@
 import type { MountFacts } from '../../bundle/mounts/mount-facts.ts'
 import { assertProcfs } from '../../bundle/process/procfs.ts'
 import type { Root } from '../../bundle/root/root.ts'
+import type { SyncAgent } from '../../kernel/agent.ts'
+import type { Fd, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
 import { LIMITS } from '../../protocol/wire.ts'
@@ -25,10 +27,21 @@ export interface MadeFirst {
 export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFirst> {
   const { bundle, namespaces, group, idWriter, maker, first, kept } = creation
   const { config } = bundle
-  const made = makerProgram({ config, namespaces, group, idWriter, kept: kept.all.length })
+  const opens = opensSources(creation)
+  const { sourceSteps } = opens ? await import('../../bundle/mounts/source-steps.ts') : {}
+  const openSources = (p: Program, places: ContainerRecord['groups']) =>
+    sourceSteps?.(p, config, factsOf(creation, places)).map(({ fd }) => fd) ?? []
+  const made = makerProgram({
+    config,
+    namespaces,
+    group,
+    idWriter,
+    kept: kept.all.length,
+    ...(opens && !group.scope ? { openSources: (p: Program) => openSources(p, group.places) } : {}),
+  })
   const posted = maker.post(made.program, { descriptors: [first.socket, ...kept.all] })
   // Planned while the maker works: the two processes have a processor each.
-  const planned = group.scope || opensSources(creation) ? null : planSetup(creation, group.places, 0)
+  const planned = group.scope || opens ? null : planSetup(creation, group.places, 0)
   const result = explained(made, () => maker.answer(posted))
   first.born()
   assertProcfs(result, made.procfs)
@@ -42,7 +55,7 @@ export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFir
   undo.grouped(places, scope)
   const closDirectory = await intelRdt(creation, pid)
   undo.resctrl(closDirectory)
-  const sources = planned ? [] : await openSourcesByMaker(creation, places)
+  const sources = opens && group.scope ? openLater(maker, (p) => openSources(p, places)) : result.descriptors
   const { input, setup } = planned ?? planSetup(creation, places, sources.length)
   return {
     record: recordOf(creation, pid, {
@@ -111,11 +124,9 @@ function opensSources({ bundle, namespaces, rights }: Creation): boolean {
   return (mapped || namespaces.user !== 'runtime') && rights.has(CAP_SYS_ADMIN)
 }
 
-async function openSourcesByMaker(creation: Creation, places: ContainerRecord['groups']): Promise<readonly number[]> {
-  if (!opensSources(creation)) return []
-  const { sourceSteps } = await import('../../bundle/mounts/source-steps.ts')
+/** For groups that systemd has made meanwhile. */
+function openLater(maker: SyncAgent, open: (p: Program) => readonly Ref<Fd>[]): readonly number[] {
   const p = program()
-  const sources = sourceSteps(p, creation.bundle.config, factsOf(creation, places))
-  sources.forEach(({ fd }) => p.send(fd))
-  return sources.length > 0 ? creation.maker.run(p).descriptors : []
+  open(p).forEach((fd) => p.send(fd))
+  return maker.run(p).descriptors
 }

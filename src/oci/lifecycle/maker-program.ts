@@ -9,7 +9,7 @@ import { procfsSteps, type ProcfsHandle } from '../../bundle/process/procfs.ts'
 import { resourceSteps } from '../../bundle/process/resources.ts'
 import type { Config } from '../../bundle/spec.ts'
 import { type IdMap, idMapSteps } from '../../features/users/id-map.ts'
-import type { Pid, Ref } from '../../linux/ref.ts'
+import type { Fd, Pid, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import { cloneStep } from '../../program/special.ts'
 import { type GroupEntry, groupSteps } from '../cgroups/group-steps.ts'
@@ -23,6 +23,8 @@ export interface MakerInput {
   readonly idWriter: IdMap['writer']
   /** How many descriptors the first process keeps, beginning with attached descriptor 1 */
   readonly kept: number
+  /** Adds what opens sources that only the maker can, once the groups are there */
+  readonly openSources?: (p: Program) => readonly Ref<Fd>[]
 }
 
 /** The program of a maker, and how to read its result. */
@@ -37,12 +39,13 @@ export interface MakerProgram {
  * What happens in the caller's own namespaces: groups with their limits, then the first process in its namespaces, then its ids.
  * The first process waits for its first order meanwhile, so nothing of the container runs before all this is done.
  */
-export function makerProgram({ config, namespaces, group, idWriter, kept }: MakerInput): MakerProgram {
+export function makerProgram({ config, namespaces, group, idWriter, kept, openSources }: MakerInput): MakerProgram {
   const p = program()
   const joined = openNamespaceSteps(p, namespaces.joinedByMaker)
   const forFirst = openNamespaceSteps(p, namespaces.joinedByFirst)
   const procfs = procfsSteps(p)
   const entry = groupSteps(p, group)
+  openSources?.(p).forEach((fd) => p.send(fd))
   if (namespaces.newTime) timeNamespaceSteps(p, config.linux?.timeOffsets)
   joinNamespaceSteps(p, namespaces.joinedByMaker, joined)
   p.because('namespaces', '/linux/namespaces: the first process, born in all that are new, with a socket of its own')
@@ -53,7 +56,7 @@ export function makerProgram({ config, namespaces, group, idWriter, kept }: Make
     keep: [...fromCaller, procfs.fd, ...forFirst],
     ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
   })
-  p.send(pidfd)
+  p.close(pidfd)
   entry.settle(pid)
   if (namespaces.user === 'new') {
     if (config.process) resourceSteps(p, { process: config.process, proc: procfs.fd, pid })

@@ -43,7 +43,7 @@ export async function readyFirst(creation: Creation, made: MadeFirst, undo: Undo
 
 /** Plans the part of a start from the entering of the root on. */
 export async function planReady(
-  { context, bundle, options, kept, idWriter, namespaces }: PlannedCreation,
+  { context, bundle, options, kept, idWriter, namespaces, rights }: PlannedCreation,
   input: FirstInput,
   { p, root }: Pick<Onward, 'p' | 'root'>,
 ): Promise<{ readonly ready: Ready; readonly terminal: Terminal | null }> {
@@ -56,6 +56,7 @@ export async function planReady(
     ...(bundle.config.linux ? { linux: bundle.config.linux } : {}),
     proc: procfsNumber(kept),
     newKeyring: !options.noNewKeyring,
+    ...(namespaces.user === 'runtime' ? { available: rights.grantable } : {}),
     setgroups: idWriter === 'single' ? 'deny' : 'allow',
     resources: namespaces.user === 'new' ? 'done' : 'here',
     stdio: kept.stdio,

@@ -4,7 +4,7 @@ import { finalError } from '../../bundle/process/final-steps.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
 import type { RawReply } from '../../kernel/answers.ts'
-import { readText, removeFile, textOf } from '../../kernel/files.ts'
+import { readText, removeFile } from '../../kernel/files.ts'
 import { connectUnix } from '../../kernel/socket.ts'
 import { signalProcess } from '../../kernel/process.ts'
 import { errnoName } from '../../linux/errno.ts'
@@ -12,9 +12,9 @@ import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { STATE_FILES } from '../state/state-store.ts'
 import { finalProgram } from './final-program.ts'
-import { LATER_START, type LaterStart } from './hand-over.ts'
+import { LATER_START, type LaterStart, runPoststart } from './hand-over.ts'
 import { stateText } from './hook-state.ts'
-import { type HookRun, runHooks, runHooksAnyway } from './hooks.ts'
+import { runHooks, runHooksAnyway } from './hooks.ts'
 
 const SIGKILL = 9
 
@@ -41,7 +41,7 @@ export async function startContainer(context: Context, id: string): Promise<void
   try {
     if (later !== undefined && hooks) await goOn(context, { agent, record, config: hooks, later })
     else reportExecution(agent.nextReply(), record)
-    if (hooks?.hooks?.poststart) poststart(context, record, hooks)
+    if (hooks?.hooks?.poststart) runPoststart(kernel, hooks.hooks, stateText(record, 'running', hooks.ociVersion))
   } catch (error) {
     giveUp(context, record, hooks)
     throw error
@@ -50,9 +50,9 @@ export async function startContainer(context: Context, id: string): Promise<void
 
 const POSTSTART = '"poststart"'
 
-const hasPoststart = ({ store }: Context, id: string): boolean => textOf(store.configBytes(id)).includes(POSTSTART)
+const hasPoststart = ({ store }: Context, id: string): boolean => store.configText(id).includes(POSTSTART)
 
-const configOf = ({ store }: Context, id: string): Config => parseConfig(textOf(store.configBytes(id))).config
+const configOf = ({ store }: Context, id: string): Config => parseConfig(store.configText(id)).config
 
 interface Later {
   readonly agent: SyncAgent
@@ -90,16 +90,6 @@ function reportExecution(reply: RawReply | undefined, { final }: ContainerRecord
     steps,
   })
   throw isExecution ? finalError(error, final?.executable ?? '') : error
-}
-
-function poststart({ kernel }: Context, record: ContainerRecord, config: Config): void {
-  const place = SyncAgent.start(kernel)
-  const run: HookRun = { kernel, place, state: stateText(record, 'running', config.ociVersion) }
-  try {
-    runHooks(config.hooks, 'poststart', run)
-  } finally {
-    place.end()
-  }
 }
 
 /** A start that failed leaves a stopped container: its hooks of the end run now, as for one that ended by itself. */

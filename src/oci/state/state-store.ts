@@ -2,7 +2,7 @@ import { InvalidInputError, StateError, UnsupportedError } from '../../base/erro
 import { attempt, callError, E } from '../../kernel/call.ts'
 import { close, O, tryOpen } from '../../kernel/descriptors.ts'
 import { listDirectory, makeDirectories, makeDirectory, removeTree } from '../../kernel/directories.ts'
-import { readBytes, readText, removeFile, writeAtomic, writeText } from '../../kernel/files.ts'
+import { readOwnFile, removeFile, writeAtomic, writeText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { isAlive } from '../../kernel/process.ts'
 import { type FileStat, stat } from '../../kernel/stat.ts'
@@ -80,7 +80,7 @@ export class StateStore {
     const directory = this.directory(id)
     if (!this.#checkRoot()) return undefined
     if (lock ? !this.#lock(id) : !this.#check(directory)) return undefined
-    const text = readText(this.#kernel, `${directory}/${STATE_FILES.record}`)
+    const text = readOwnFile(this.#kernel, `${directory}/${STATE_FILES.record}`)
     if (text !== undefined) return this.#parse(id, text)
     // Removed since it was looked at?
     return stat(this.#kernel, directory) === undefined ? undefined : 'incomplete'
@@ -102,10 +102,10 @@ export class StateStore {
     })
   }
 
-  /** Bytes of the configuration that the container was created from. @throws StateError when they are gone */
-  configBytes(id: string): Uint8Array {
-    const bytes = readBytes(this.#kernel, `${this.directory(id)}/${STATE_FILES.config}`)
-    if (bytes !== undefined) return bytes
+  /** Text of the configuration that the container was created from. @throws StateError when it is gone */
+  configText(id: string): string {
+    const text = readOwnFile(this.#kernel, `${this.directory(id)}/${STATE_FILES.config}`)
+    if (text !== undefined) return text
     throw new StateError(`The configuration of container ${JSON.stringify(id)} does not exist any more`, {
       state: 'removed',
       wanted: 'created',
