@@ -123,6 +123,7 @@ test('ctr task checkpoint either saves the processes or says why it cannot', opt
 test('containerd reads the runtime of docs/engines.md back as it stands there', options, async () => {
   const { room } = use
   const config = await room.text(['containerd', 'config', 'dump'])
+  assert.match(config, /^\s*default_runtime_name = "runc"$/m)
   const [, handler = ''] = config.split('.runtimes.carrel-oci]\n')
   for (const line of ['runtime_type = "io.containerd.runc.v2"', 'pod_annotations = ["dev.carrel.*"]']) {
     assert.ok(handler.includes(line), line)

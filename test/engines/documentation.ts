@@ -17,7 +17,7 @@ export interface CodeBlock {
 /** All blocks of code of docs/engines.md, in their order. */
 export function codeBlocks(): readonly CodeBlock[] {
   const page = readFileSync(join(REPOSITORY, 'docs/engines.md'), 'utf8')
-  const sections = page.split(/^## /m).slice(1)
+  const sections = page.replace(/^# /, '').split(/^## /m)
   return sections.flatMap((section) => {
     const pieces = [...section.matchAll(/((?:(?!^```)[^])*?)^```(\w+)\n([^]*?)^```$/gm)]
     return pieces.map(([, before = '', language = '', code = '']) => {

@@ -40,7 +40,7 @@ test('containerd runs a pod of the RuntimeClass with the runtime that its config
   const pod: Message = {
     1: { 1: 'example', 2: 'uid-1', 3: 'default' },
     // No network of its own: a pod's needs plugins that are not the runtime's matter.
-    8: { 1: '/kubepods', 2: { 1: { 1: NODE } } },
+    8: { 1: '/default', 2: { 1: { 1: NODE } } },
   }
   const sandbox = await textOf(client.call('RunPodSandbox', { 1: pod, 2: runtimeClass }))
   const linux: Message = { 1: { 4: 48 * MIB }, 2: { 3: { 1: NODE, 2: CONTAINER } } }
@@ -66,7 +66,7 @@ test('containerd runs a pod of the RuntimeClass with the runtime that its config
   for (const name of ['ipc', 'uts', 'net']) assert.equal(main.namespace(name), holder.namespace(name), name)
   for (const name of ['mnt', 'pid']) assert.notEqual(main.namespace(name), holder.namespace(name), name)
   assert.equal(main.memoryLimit, 48 * MIB)
-  assert.match(main.group('memory'), new RegExp(`/${room.group}/kubepods/${container}$`))
+  assert.match(main.group('memory'), new RegExp(`/${room.group}/default/${container}$`))
 
   const answer = await client.call('ExecSync', { 1: container, 2: ['sh', '-c', 'echo inside; exit 4'], 3: 10 })
   assert.deepEqual([answer.get(1), answer.get(3)], ['inside\n', 4])

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { RUNTIME } from '../support/oci.ts'
 import { IMAGE } from './busybox-image.ts'
+import { blockOf } from './documentation.ts'
 import { KernelView } from './kernel-view.ts'
 import { Podman } from './podman.ts'
 import { useEngine } from './use-engine.ts'
@@ -12,6 +13,7 @@ import { useEngine } from './use-engine.ts'
 const use = useEngine('podman', '/usr/bin/podman', (room) => Podman.prepare(room))
 const { options } = use
 const MIB = 1024 * 1024
+const BUILDAH = 'export BUILDAH_RUNTIME=/usr/local/bin/carrel-oci'
 
 /** A shell that notes the signals USR1 and TERM, and ends with 3 after the latter. */
 const TRAPS = `trap 'echo one' USR1; trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done`
@@ -228,9 +230,11 @@ test('podman build and buildah run a command of a build', options, async () => {
     assert.equal(code, 0, stderr)
   })
   assert.equal(await engine.text('run', '--rm', 'localhost/built', 'cat', '/built'), 'built')
+  const [, name = '', value = ''] = /^export (\w+)=(.*)$/m.exec(blockOf('sh', BUILDAH).code) ?? []
+  const documented = { [name]: value }
   const buildah = (...args: string[]): Promise<string> =>
     room.text(['buildah', ...args], {
-      env: { STORAGE_DRIVER: room.storage, BUILDAH_RUNTIME: '/usr/local/bin/carrel-oci', BUILDAH_ISOLATION: 'oci' },
+      env: { STORAGE_DRIVER: room.storage, ...documented, BUILDAH_ISOLATION: 'oci' },
     })
   const before = room.calls().length
   const container = await buildah('from', IMAGE)
