@@ -3,6 +3,7 @@ import { GENERATED as linux } from '../src/linux/generate-signatures.ts'
 import { generated as protocol } from '../src/protocol/render-header.ts'
 import { generated as ociPages } from './generate-oci-pages.ts'
 import type { GeneratedFile } from './generated-file.ts'
+import { generated as conformance } from './oci-conformance.ts'
 import { generated as constants } from './render-constants.ts'
 import { generated as foreign } from './render-foreign.ts'
 import { generated as process } from './render-process.ts'
@@ -17,5 +18,6 @@ export const GENERATORS: readonly GeneratedFile[] = [
   ...constants(),
   ...foreign(),
   ...process(),
+  ...conformance(),
   ...ociPages(),
 ]

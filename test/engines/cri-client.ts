@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type ClientHttp2Session, connect } from 'node:http2'
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
 import { createConnection } from 'node:net'
 
 /** A message of protocol buffers: fields by their numbers; absent ones have their default. */
@@ -32,9 +32,8 @@ export class CriClient implements Disposable {
     head.writeUInt32BE(body.length, 1)
     stream.end(Buffer.concat([head, body]))
     let status = ''
-    const note = (headers: Readonly<Record<string, unknown>>): void => {
-      if ('grpc-status' in headers)
-        status = `${String(headers['grpc-status'])} ${String(headers['grpc-message'] ?? '')}`
+    const note = (headers: IncomingHttpHeaders): void => {
+      if ('grpc-status' in headers) status = [headers['grpc-status'], headers['grpc-message'] ?? ''].join(' ')
     }
     stream.on('response', note).on('trailers', note)
     const chunks: Buffer[] = []

@@ -149,8 +149,10 @@ function fallbackSteps(p: Program, config: Config, facts: MountFacts, sources: M
     const owned = config.linux?.namespaces?.some((each) => each.type === namespace && each.path === undefined) ?? false
     if (!wanted || (owned && type !== 'sysfs')) continue
     p.because('mounts', `The host’s ${path}, should the kernel refuse this user namespace its own (EPERM)`)
+    // A host without one has nothing to show instead: then the kernel's refusal stands.
+    p.tolerate('ENOENT')
     const tree = cloneTree(p, path, true)
-    p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], {
+    p.tolerate('ENOENT').mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], {
       attr_set: type === 'sysfs' ? [...INSTEAD, 'MOUNT_ATTR_RDONLY'] : INSTEAD,
     })
     sources.set(fallbackKey(type), tree)

@@ -131,14 +131,16 @@ function withControllers(kernel: Kernel, spot: GroupSpot, rootless: boolean): Gr
 
 /** A group that somebody has left is taken over, but not with processes in it: two containers would be killed, counted and limited as one. */
 function assertFree(kernel: Kernel, spots: readonly GroupSpot[]): void {
-  const [first] = spots
-  if (!first || !exists(kernel, first.directory)) return
-  const [pid] = processesOf(kernel, spots)
+  // Somebody may have made it in one hierarchy alone.
+  const there = spots.filter(({ directory }) => exists(kernel, directory))
+  const [first] = there
+  if (!first) return
+  const [pid] = processesOf(kernel, there)
   if (pid !== undefined) {
     const what = `/linux/cgroupsPath names the group ${first.directory}, in which process ${pid} is`
     throw new StateError(`${what}: choose another, or end what is in it`, { state: 'in use', wanted: 'an empty group' })
   }
-  if (!isFrozen(kernel, spots)) return
+  if (!isFrozen(kernel, there)) return
   throw new StateError(`/linux/cgroupsPath names the group ${first.directory}, which is frozen: thaw or remove it`, {
     state: 'frozen',
     wanted: 'a thawed group',

@@ -60,7 +60,7 @@ test('OCI-L21: rules for devices apply in their order', V1, () => {
       ...(major === undefined ? {} : { type: 'c', major, minor }),
     })),
   })
-  const misc = readFileSync('/proc/misc', 'utf8').matchAll(/^ *(\d+) (?:tun|fuse|loop-control)$/gm)
+  const misc = readFileSync('/proc/misc', 'utf8').matchAll(/^ *(\d+) (?:fuse|loop-control|autofs)$/gm)
   const [first = 0, second = 0] = [...misc].map((match) => Number(match[1]))
   const devices = [first, second].map((minor) => ({
     path: `/dev/m${minor}`,

@@ -111,6 +111,9 @@ export const DIFFERENCES: Readonly<Record<'runc' | 'crun', Readonly<Record<strin
     'OCI-C62: a number in the environment is refused': 'read as a text',
     'OCI-C62: a propagation that there is not is refused': 'ignored',
     'OCI-C62: a type of device that there is not is refused': UNCHECKED,
+    'OCI-L02: namespaces of a path are joined': 'delete --force leaves a process in a joined pid namespace for a while',
+    'OCI-L40, OCI-L44: the listener gets the state and the descriptor, once, and decides':
+      'ociVersion of the state that is sent is 0.2.0',
     'OCI-L39: a rule without names is refused': UNCHECKED,
     'OCI-L42: listenerPath is ignored when nothing notifies': 'the listener is connected to all the same',
     'OCI-L43: listenerMetadata without listenerPath is refused': UNCHECKED,

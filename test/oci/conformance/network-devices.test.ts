@@ -39,10 +39,10 @@ test('OCI-L55: it gets its name, and keeps its global addresses', () => {
   const name = device()
   ip('addr', 'add', '192.0.2.7/24', 'dev', name)
   ip('addr', 'add', '2001:db8::7/64', 'dev', name, 'nodad')
-  ip('link', 'set', name, 'mtu', '1234')
+  ip('link', 'set', name, 'mtu', '1400')
   const one = container({ linux: { netDevices: { [name]: { name: 'eth7' } } } })
   const shown = inside(one.pid, 'addr', 'show', 'eth7')
-  for (const part of ['192.0.2.7/24', '2001:db8::7/64', 'mtu 1234']) assert.ok(shown.includes(part), shown)
+  for (const part of ['192.0.2.7/24', '2001:db8::7/64', 'mtu 1400']) assert.ok(shown.includes(part), shown)
 })
 
 test('OCI-L56: a taken name is refused, but for a template', () => {

@@ -204,6 +204,14 @@ test('OCI-L40, OCI-L44: the listener gets the state and the descriptor, once, an
   const { pid } = one
   one.start()
   assert.equal(await one.ended(), '77\n')
+  await eventually(
+    () => received().length > 0,
+    () => 'nothing received',
+  )
+  await eventually(
+    () => received().length > 0,
+    () => 'the listener tells what it got',
+  )
   const [only, ...others] = received()
   assert.deepEqual(others, [])
   assert.deepEqual([only?.descriptors, only?.late], [1, 0])
