@@ -117,7 +117,7 @@ function bundle(folder, words) {
     target: 'es2023',
     minify: true,
     external: ['bun:*', 'node:*'],
-    define: { 'import.meta.url': '"file:///carrel-oci"' },
+    define: { 'import.meta.url': '"file:///carrel-oci"', CARREL_COMMIT: JSON.stringify(commitOf()) },
     banner: { js: '"use strict";' },
     logLevel: 'warning',
     plugins: [sourcesOfTheExecutable(words)],
@@ -189,6 +189,10 @@ function commonJsOf(path) {
   const left = /(?:^|[;}])(?:import|export)\b[\s{*"(][^]{0,60}/.exec(text)
   if (left) fail(`${path} has a statement that commonJsOf does not know: ${left[0]}`)
   return text
+}
+
+function commitOf() {
+  return spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() || 'unknown'
 }
 
 function tablesHash() {

@@ -29,6 +29,8 @@ const { values: options } = parseArgs({
 const platform = options.arch ?? `linux-${process.arch}`
 const cc = process.env['CC'] || 'cc'
 
+const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() || 'unknown'
+
 if (!(platform in machines)) {
   fail(`carrel builds for ${Object.keys(machines).join(' and ')}, not for "${platform}"`)
 }
@@ -98,7 +100,7 @@ async function buildTypeScript() {
   const sources = filesUnder('src', /\.ts$/).filter((path) => !path.endsWith('.test.ts'))
   if (sources.length === 0) fail('Cannot build dist/: no TypeScript under src/')
   const inputs = [...sources, 'tsconfig.json', 'tsconfig.build.json', 'node_modules/typescript/package.json']
-  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json', 'no bun', ...COMMANDS])
+  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json', 'no bun', commit, ...COMMANDS])
   if (isFresh('dist', stamp, 'dist')) return
   const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
@@ -125,6 +127,7 @@ async function bundleCommand(file) {
     logLevel: 'warning',
     minifyWhitespace: true,
     minifySyntax: true,
+    define: { CARREL_COMMIT: JSON.stringify(commit) },
     plugins: [globalProcess(), noBun()],
     // commander is CommonJS and asks for node: modules by require.
     banner: {

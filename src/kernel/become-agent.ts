@@ -6,12 +6,6 @@ import { TITLE_ROOM } from './image.ts'
 const F_DUPFD_CLOEXEC = 1030
 const CLOSE_RANGE_CLOEXEC = 4
 const AT_EMPTY_PATH = 0x1000
-const SIG_SETMASK = 2
-const SIG_IGN = 1n
-const SIGNALS = 64
-
-/** struct sigaction of the kernel: handler, flags, restorer, mask */
-const SIGACTION_BYTES = 32
 
 /** Above whatever the agent is to find */
 const ABOVE = LIMITS.KEPT + LIMITS.DESCRIPTORS
@@ -27,8 +21,8 @@ export interface Becoming {
 }
 
 /**
- * Executes the agent in the place of this process. Nothing of the engine stays: descriptors are placed or closed, no signal is ignored
- * or blocked.
+ * Executes the agent in the place of this process. Nothing of the engine stays: descriptors are placed or closed here, the
+ * agent sets every signal to its default itself (agent/signals.c).
  * @throws SyscallError; descriptors may have been replaced by then, so all that is left to do is to say it and exit
  */
 export function becomeAgent(kernel: Kernel, { image, socket, keep, words }: Becoming): never {
@@ -40,7 +34,6 @@ export function becomeAgent(kernel: Kernel, { image, socket, keep, words }: Beco
   const first = LIMITS.CONTROL + sources.length
   const detail = { args: `${first}, ~0, CLOSE_RANGE_CLOEXEC` }
   call(kernel, 'close_range', detail, first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC)
-  resetSignals(kernel)
   const argv = strings(kernel, ['carrel-agent', ...words])
   // Behind the room for its title: the environment of what it may execute in the end.
   const variables = Object.entries(kernel.env).map(([name, value]) => `${name}=${value}`)
@@ -51,18 +44,6 @@ export function becomeAgent(kernel: Kernel, { image, socket, keep, words }: Beco
 
 function copy(kernel: Kernel, fd: number): number {
   return call(kernel, 'fcntl', { args: `${fd}, F_DUPFD_CLOEXEC, ${ABOVE}` }, fd, F_DUPFD_CLOEXEC, ABOVE)
-}
-
-/** execve(2) resets handlers by itself, and keeps what is ignored or blocked: engines ignore SIGPIPE. */
-function resetSignals(kernel: Kernel): void {
-  const now = new DataView(new ArrayBuffer(SIGACTION_BYTES))
-  const bytes = new Uint8Array(now.buffer)
-  const byDefault = new Uint8Array(SIGACTION_BYTES)
-  for (let signal = 1; signal <= SIGNALS; signal++) {
-    attempt(kernel, 'rt_sigaction', signal, null, bytes, 8)
-    if (now.getBigUint64(0, true) === SIG_IGN) attempt(kernel, 'rt_sigaction', signal, byDefault, null, 8)
-  }
-  call(kernel, 'rt_sigprocmask', { args: 'SIG_SETMASK, []' }, SIG_SETMASK, new Uint8Array(8), null, 8)
 }
 
 /** What execve(2) takes; the texts must stay referenced as long as the pointers are used. */

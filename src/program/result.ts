@@ -104,6 +104,11 @@ export class ProgramResult {
     return Object.fromEntries(Object.entries(offsets).map(([name, at]) => [name, this.#load(at)]))
   }
 
+  /** Whether a step met an error that it tolerates; its name is `errno`, which needs the table of all errors. */
+  failed(index: number): boolean {
+    return this.result(index) < 0
+  }
+
   /** Name of the error that a tolerated step met, or undefined. */
   errno(index: number): string | undefined {
     const result = this.result(index)

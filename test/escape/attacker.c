@@ -64,8 +64,10 @@ static void hold(const char *pid, const struct stat *own) {
     struct stat other;
     known = fstat(held[i], &other) == 0 && other.st_ino == stat.st_ino && other.st_dev == stat.st_dev;
   }
-  if (known || held_count == HELD) close(fd);
-  else held[held_count++] = fd;
+  if (known || held_count == HELD)
+    close(fd);
+  else
+    held[held_count++] = fd;
 }
 
 /* The root file system of the container is a tmpfs of its own, so whatever is of another one is not the container's. */
@@ -132,7 +134,11 @@ static void trace(const char *pid) {
   char name[300];
   if (is_own(pid, name, sizeof(name))) return;
   if (ptrace(PTRACE_SEIZE, atoi(pid), NULL, NULL) < 0) return;
-  if (!is_own(pid, name, sizeof(name))) printf("traced %s\n", name[0] != 0 ? name : "what hides its name");
+  int status = 0;
+  /* One that ends before it stops has no name any more; it was not caught. */
+  if (ptrace(PTRACE_INTERRUPT, atoi(pid), NULL, NULL) == 0 && waitpid(atoi(pid), &status, __WALL) > 0 &&
+      WIFSTOPPED(status) && !is_own(pid, name, sizeof(name)))
+    printf("traced %s\n", name[0] != 0 ? name : "what hides its name");
   ptrace(PTRACE_DETACH, atoi(pid), NULL, NULL);
 }
 
@@ -158,9 +164,8 @@ static int intrude(long until, const char *text) {
 static int terminal(void) {
   static const unsigned long high = 1UL << 32;
   char byte = 'x', paste = 3;
-  int results[] = {
-    ioctl(0, 0x5412, &byte), (int)syscall(SYS_ioctl, 0, 0x5412 | high, &byte), ioctl(0, 0x541c, &paste),
-    (int)syscall(SYS_ioctl, 0, 0x541c | high, &paste)};
+  int results[] = {ioctl(0, 0x5412, &byte), (int)syscall(SYS_ioctl, 0, 0x5412 | high, &byte), ioctl(0, 0x541c, &paste),
+                   (int)syscall(SYS_ioctl, 0, 0x541c | high, &paste)};
   printf("%d %d %d %d\n", results[0], results[1], results[2], results[3]);
   return 0;
 }

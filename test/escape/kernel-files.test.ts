@@ -10,13 +10,7 @@ import { Outside, refuses } from './outside.ts'
 useOci()
 
 const V1 = requires({ root: true, hierarchies: ['memory', 'pids'] })
-const HOST = [
-  'kernel/core_pattern',
-  'kernel/panic',
-  'kernel/modprobe',
-  'vm/overcommit_memory',
-  'kernel/shm_rmid_forced',
-]
+const HOST = ['kernel/core_pattern', 'kernel/panic', 'vm/overcommit_memory', 'kernel/shm_rmid_forced']
 const hostValues = (): readonly string[] => HOST.map((name) => readFileSync(`/proc/sys/${name}`, 'utf8'))
 
 // CVE-2022-0811: a value or a key that is more than one.

@@ -5,7 +5,7 @@ import { initialAffinitySteps } from '../../src/bundle/process/affinity.ts'
 import { finalSteps } from '../../src/bundle/process/final-steps.ts'
 import { assertProcfs, procfsSteps } from '../../src/bundle/process/procfs.ts'
 import { type ReadyInput, type ReadyResult, readySteps } from '../../src/bundle/process/ready-steps.ts'
-import { resourceSteps } from '../../src/bundle/process/resources.ts'
+import { resourceSteps, scoreSteps } from '../../src/bundle/process/resources.ts'
 import { ociSeccomp } from '../../src/bundle/seccomp/oci-seccomp.ts'
 import type { Listener } from '../../src/bundle/seccomp/seccomp-steps.ts'
 import type { Linux, Process } from '../../src/bundle/spec.ts'
@@ -91,8 +91,9 @@ function makeFirst(maker: SyncAgent, process: Process, { firstId, exec }: StartO
     if (firstId !== undefined) {
       const rows = [{ inside: 0, outside: firstId, count: 65536 }]
       idMapSteps(p, pid, { writer: 'parent', uids: rows, gids: rows })
-      resourceSteps(p, { process, proc, pid })
+      resourceSteps(p, { process, pid })
     }
+    scoreSteps(p, process, proc, pid)
     return pid
   }).agent
 }

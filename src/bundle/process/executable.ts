@@ -57,7 +57,7 @@ function candidateSteps(p: Program, path: string): Candidate {
  * @throws InvalidInputError in the words that engines look for
  */
 export function resolveExecutable(result: ProgramResult, { name, candidates }: Lookup): string {
-  const found = candidates.find((each) => problemOf(result, each) === undefined)
+  const found = candidates.find((each) => !result.failed(each.look) && problemOf(result, each) === undefined)
   if (found !== undefined) return found.path
   const [only] = candidates
   const problem =
@@ -70,8 +70,7 @@ function problemOf(result: ProgramResult, { path, stat, look, access }: Candidat
   if (missing !== undefined) return `stat ${path}: ${errnoWords(missing)}`
   const type = result.get(stat).stx_mode & S_IFMT
   if (type === S_IFDIR) return 'is a directory: permission denied'
-  const denied = result.errno(access)
-  if (denied !== undefined) return errnoWords(denied)
+  if (result.failed(access)) return errnoWords(result.errno(access) ?? '')
   // execve(2) refuses what is no regular file with EACCES.
   return type === S_IFREG ? undefined : 'permission denied'
 }

@@ -16,14 +16,17 @@ import { assertInside, enterSteps, makeDirectorySteps, type Whereabouts } from '
 
 export { usesSecurityModule } from './security-label.ts'
 
+/** No descriptor: steps that want one are not there */
+const NONE = -1
+
 /** What the steps before the gate are planned from. */
 export interface ReadyInput {
   /** Of the container; names its session keyring */
   readonly id: string
   readonly process: Process
   readonly linux?: Linux
-  /** `procfsSteps`, in the numbers of the process */
-  readonly proc: Ref<Fd> | number
+  /** `procfsSteps`, in the numbers of the process; only when `usesSecurityModule`. It is closed: nobody else may find it there */
+  readonly proc?: Ref<Fd> | number
   /** A further process of a container: its working directory is not made */
   readonly exec?: boolean
   /** Default true */
@@ -65,7 +68,7 @@ export interface ReadyResult {
  * @throws UnsupportedError, InvalidInputError
  */
 export function readySteps(p: Program, input: ReadyInput): Ready {
-  const { process: asked, linux, proc, exec = false } = input
+  const { process: asked, linux, proc = NONE, exec = false } = input
   const granted = grantedCapabilities(asked.capabilities, input.available)
   const path = asked.cwd
   if (input.newKeyring ?? true) {
@@ -75,6 +78,7 @@ export function readySteps(p: Program, input: ReadyInput): Ready {
   if (linux?.personality) personalitySteps(p, linux.personality)
   if (linux?.memoryPolicy) memoryPolicySteps(p, linux.memoryPolicy)
   labelSteps(p, asked, proc, input.securityModules ?? [])
+  if (proc !== NONE) p.close(proc)
   const bytes = hasHome(asked) ? undefined : homeSteps(p)
   if (!exec) makeDirectorySteps(p, path)
   p.because(
@@ -82,7 +86,7 @@ export function readySteps(p: Program, input: ReadyInput): Ready {
     'Once with the rights of the setup: a user may be put where it could not go (engines’ --workdir)',
   )
   const first = enterSteps(p, path)
-  if ((input.resources ?? 'here') === 'here') resourceSteps(p, { process: asked, proc })
+  if ((input.resources ?? 'here') === 'here') resourceSteps(p, { process: asked })
   privilegeSteps(p, input, granted.masks)
   p.umask(asked.user?.umask ?? input.umask ?? 0o022)
   p.because('process', 'And once as the user: where it is must be inside of the root (CVE-2024-21626)')

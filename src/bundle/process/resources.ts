@@ -1,18 +1,16 @@
 import { DecimalPath } from '../../linux/decimal-path.ts'
-import { type Fd, type Pid, Ref } from '../../linux/ref.ts'
+import type { Fd, Pid, Ref } from '../../linux/ref.ts'
 import type { RlimitResource } from '../../linux/tables/rlimits.ts'
 import type { SchedFlag, SchedPolicy } from '../../linux/tables/sched.ts'
 import { IOPRIO_CLASS } from '../../linux/tables/sched.ts'
 import type { Program } from '../../program/builder.ts'
 import type { Process, Rlimit } from '../spec.ts'
-import { openProcfs, writeProcfs } from './procfs.ts'
+import { openProcfs } from './procfs.ts'
 
-/** Whose resources are set, and how its files in procfs are reached. */
+/** Whose resources are set. */
 export interface ResourceInput {
   readonly process: Process
-  /** `procfsSteps`, in the numbers of the process that runs the steps */
-  readonly proc: Ref<Fd> | number
-  /** 0: the process that runs the steps; another as `proc` and that process number it */
+  /** 0: the process that runs the steps; another as that process numbers it */
   readonly pid?: number | Ref<Pid>
 }
 
@@ -20,26 +18,25 @@ export interface ResourceInput {
 const ROOMY = 256
 
 /**
- * Limits, score, scheduler and I/O priority. What of it needs privileges needs those of the host (capable(9) in the first user
+ * Limits, scheduler and I/O priority. What of it needs privileges needs those of the host (capable(9) in the first user
  * namespace), so a process in a user namespace cannot do this for itself: its maker does, with its pid.
  */
-export function resourceSteps(p: Program, { process: asked, proc, pid = 0 }: ResourceInput): void {
-  scoreSteps(p, asked, proc, pid)
+export function resourceSteps(p: Program, { process: asked, pid = 0 }: ResourceInput): void {
   limitSteps(p, asked, pid)
   schedulerSteps(p, asked, pid)
   ioPrioritySteps(p, asked, pid)
 }
 
-function scoreSteps(p: Program, { oomScoreAdj }: Process, proc: Ref<Fd> | number, pid: number | Ref<Pid>): void {
+/**
+ * The score of a child, written by its maker: the child would need the host's /proc for it, which nobody of the container may find in a
+ * process of ours. `proc` is that of `procfsSteps`, which numbers processes as the maker does.
+ */
+export function scoreSteps(p: Program, { oomScoreAdj }: Process, proc: Ref<Fd> | number, pid: Ref<Pid>): void {
   if (oomScoreAdj === undefined) return
   p.because(
     'process',
     'Whom the kernel kills first when memory is short; less than now needs CAP_SYS_RESOURCE of the host',
   )
-  if (!(pid instanceof Ref)) {
-    writeProcfs(p, proc, `${pid === 0 ? 'self' : pid}/oom_score_adj`, String(oomScoreAdj))
-    return
-  }
   const directory = p.openat(proc, new DecimalPath('', pid), ['O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC'])
   const file = openProcfs(p, directory, 'oom_score_adj', 'O_WRONLY')
   p.write(file, String(oomScoreAdj))

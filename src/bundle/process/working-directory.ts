@@ -61,7 +61,7 @@ export interface Whereabouts {
  */
 export function assertInside(result: ProgramResult, { attempts, cwd }: Whereabouts, path: string): void {
   const field = '/process/cwd'
-  if (attempts.every(({ step }) => result.errno(step) !== undefined)) {
+  if (attempts.every(({ step }) => result.failed(step))) {
     throw new InvalidInputError(`${field} cannot be entered: chdir ${path}: permission denied`, { field })
   }
   const place = result.get(cwd)

@@ -6,7 +6,7 @@ import { execProcess, joinSteps as joinNamespaces } from '../../bundle/process/e
 import { finalError } from '../../bundle/process/final-steps.ts'
 import { assertProcfs, procfsSteps } from '../../bundle/process/procfs.ts'
 import { readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
-import { resourceSteps } from '../../bundle/process/resources.ts'
+import { resourceSteps, scoreSteps } from '../../bundle/process/resources.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
@@ -159,7 +159,8 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   const p = program()
   const entry = joinGroups(kernel, p, record.groups, { paths: given.options.cgroup ?? [], pid: record.pid })
   initialAffinitySteps(p, process)
-  const procfs = procfsSteps(p)
+  const keepsProcfs = usesSecurityModule(process)
+  const procfs = keepsProcfs || process.oomScoreAdj !== undefined ? procfsSteps(p) : undefined
   joinNamespaces(
     p,
     p.attached(1),
@@ -169,15 +170,16 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   const made = cloneStep(p, {
     flags: [],
     control: p.attached(0),
-    keep: [...kept.all.map((_, index) => p.attached(2 + index)), procfs.fd],
+    keep: [...kept.all.map((_, index) => p.attached(2 + index)), ...(procfs && keepsProcfs ? [procfs.fd] : [])],
     ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
   })
   p.close(made.pidfd)
   entry.settle(made.pid)
-  if (hasUserNamespace(config)) resourceSteps(p, { process, proc: procfs.fd, pid: made.pid })
+  if (procfs) scoreSteps(p, process, procfs.fd, made.pid)
+  if (hasUserNamespace(config)) resourceSteps(p, { process, pid: made.pid })
   try {
     const result = maker.run(p, { descriptors: [conceived.socket, pidfd, ...kept.all] })
-    assertProcfs(result, procfs)
+    if (procfs) assertProcfs(result, procfs)
     return Number(result.get(made.pid))
   } catch (error) {
     throw entry.explain(error)
@@ -209,12 +211,13 @@ function makeReady({ context, record, config, process }: Execution, { agent, kep
       id: record.id,
       process,
       ...(config.linux ? { linux: config.linux } : {}),
-      proc: LIMITS.KEPT + kept.all.length,
       exec: true,
       resources: hasUserNamespace(config) ? 'done' : 'here',
       ...(hasUserNamespace(config) ? {} : { available: new OwnRights(context.kernel).grantable }),
       stdio: kept.stdio,
-      ...(usesSecurityModule(process) ? { securityModules: securityModules(context.kernel) } : {}),
+      ...(usesSecurityModule(process)
+        ? { proc: LIMITS.KEPT + kept.all.length, securityModules: securityModules(context.kernel) }
+        : {}),
     })
     if (terminal) p.send(terminal.master)
     const result = agent.run(p)

@@ -1,5 +1,6 @@
 import type { MountFacts } from '../../bundle/mounts/mount-facts.ts'
 import { assertProcfs } from '../../bundle/process/procfs.ts'
+import { usesSecurityModule } from '../../bundle/process/security-label.ts'
 import type { Root } from '../../bundle/root/root.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
@@ -44,7 +45,7 @@ export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFir
   const planned = group.scope || opens ? null : planSetup(creation, group.places, 0)
   const result = explained(made, () => maker.answer(posted))
   first.born()
-  assertProcfs(result, made.procfs)
+  if (made.procfs) assertProcfs(result, made.procfs)
   const pid = Number(result.get(made.pid))
   undo.made(pid)
   if (idWriter === 'newuidmap') {
@@ -83,7 +84,8 @@ export function planSetup(
   sources: number,
 ): Pick<MadeFirst, 'input' | 'setup'> {
   const { namespaces, bundle, options, kept } = creation
-  const joined = namespaces.joinedByFirst.map((_, index) => LIMITS.KEPT + kept.all.length + 1 + index)
+  const procfs = bundle.config.process && usesSecurityModule(bundle.config.process) ? 1 : 0
+  const joined = namespaces.joinedByFirst.map((_, index) => LIMITS.KEPT + kept.all.length + procfs + index)
   const facts = factsOf(creation, places)
   const input: FirstInput = { config: bundle.config, namespaces, facts, joined, pivot: !options.noPivot }
   const p = program()

@@ -6,7 +6,8 @@ import {
   timeNamespaceSteps,
 } from '../../bundle/namespaces/namespace-steps.ts'
 import { procfsSteps, type ProcfsHandle } from '../../bundle/process/procfs.ts'
-import { resourceSteps } from '../../bundle/process/resources.ts'
+import { resourceSteps, scoreSteps } from '../../bundle/process/resources.ts'
+import { usesSecurityModule } from '../../bundle/process/security-label.ts'
 import type { Config } from '../../bundle/spec.ts'
 import { type IdMap, idMapSteps } from '../../features/users/id-map.ts'
 import type { Fd, Pid, Ref } from '../../linux/ref.ts'
@@ -31,7 +32,8 @@ export interface MakerInput {
 export interface MakerProgram {
   readonly program: Program
   readonly pid: Ref<Pid>
-  readonly procfs: ProcfsHandle
+  /** Of the host; only when something is written through it */
+  readonly procfs: ProcfsHandle | undefined
   readonly entry: GroupEntry
 }
 
@@ -43,7 +45,8 @@ export function makerProgram({ config, namespaces, group, idWriter, kept, openSo
   const p = program()
   const joined = openNamespaceSteps(p, namespaces.joinedByMaker)
   const forFirst = openNamespaceSteps(p, namespaces.joinedByFirst)
-  const procfs = procfsSteps(p)
+  const keepsProcfs = config.process !== undefined && usesSecurityModule(config.process)
+  const procfs = keepsProcfs || config.process?.oomScoreAdj !== undefined ? procfsSteps(p) : undefined
   const entry = groupSteps(p, group)
   openSources?.(p).forEach((fd) => p.send(fd))
   if (namespaces.newTime) timeNamespaceSteps(p, config.linux?.timeOffsets)
@@ -53,13 +56,14 @@ export function makerProgram({ config, namespaces, group, idWriter, kept, openSo
   const { pid, pidfd } = cloneStep(p, {
     flags: namespaces.birth,
     control: p.attached(0),
-    keep: [...fromCaller, procfs.fd, ...forFirst],
+    keep: [...fromCaller, ...(procfs && keepsProcfs ? [procfs.fd] : []), ...forFirst],
     ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
   })
   p.close(pidfd)
   entry.settle(pid)
+  if (config.process && procfs) scoreSteps(p, config.process, procfs.fd, pid)
   if (namespaces.user === 'new') {
-    if (config.process) resourceSteps(p, { process: config.process, proc: procfs.fd, pid })
+    if (config.process) resourceSteps(p, { process: config.process, pid })
     if (idWriter !== 'newuidmap') idMapSteps(p, pid, ociIdMap(config.linux ?? {}, idWriter))
   }
   return { program: p, pid, procfs, entry }

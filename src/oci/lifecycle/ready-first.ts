@@ -54,13 +54,14 @@ export async function planReady(
     id: options.id,
     process,
     ...(bundle.config.linux ? { linux: bundle.config.linux } : {}),
-    proc: procfsNumber(kept),
     newKeyring: !options.noNewKeyring,
     ...(namespaces.user === 'runtime' ? { available: rights.grantable } : {}),
     setgroups: idWriter === 'single' ? 'deny' : 'allow',
     resources: namespaces.user === 'new' ? 'done' : 'here',
     stdio: kept.stdio,
-    ...(usesSecurityModule(process) ? { securityModules: securityModules(context.kernel) } : {}),
+    ...(usesSecurityModule(process)
+      ? { proc: procfsNumber(kept), securityModules: securityModules(context.kernel) }
+      : {}),
   })
   if (terminal) p.send(terminal.master)
   return { ready, terminal }

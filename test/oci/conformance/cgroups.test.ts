@@ -111,13 +111,13 @@ test('OCI-L25: a burst beyond the quota is refused, another is set', V1, () => {
 test('OCI-L26: throttling of devices', V1, () => {
   const { dev } = statSync('/')
   const [major, minor] = [(dev >> 8) & 0xfff, dev & 0xff]
-  const rate = (rate: number): readonly Changes[] => [{ major, minor, rate }]
+  const limit = (rate: number): readonly Changes[] => [{ major, minor, rate }]
   const { read } = limited({
     blockIO: {
-      throttleReadBpsDevice: rate(1_000_001),
-      throttleWriteBpsDevice: rate(1_000_002),
-      throttleReadIOPSDevice: rate(103),
-      throttleWriteIOPSDevice: rate(104),
+      throttleReadBpsDevice: limit(1_000_001),
+      throttleWriteBpsDevice: limit(1_000_002),
+      throttleReadIOPSDevice: limit(103),
+      throttleWriteIOPSDevice: limit(104),
     },
   })
   assert.equal(read('blkio', 'blkio.throttle.read_bps_device'), `${major}:${minor} 1000001`)

@@ -18,7 +18,8 @@ static int policy(void) {
 
 static int call(char **words) {
   long all[7] = {0};
-  for (int i = 0; i < 7 && words[i] != NULL; i++) all[i] = strtol(words[i], NULL, 0);
+  for (int i = 0; i < 7 && words[i] != NULL; i++)
+    all[i] = strtol(words[i], NULL, 0);
   long result = syscall(all[0], all[1], all[2], all[3], all[4], all[5], all[6]);
   printf("%ld\n", result < 0 ? (long)-errno : result);
   return 0;

@@ -34,7 +34,8 @@ static void take(int connection) {
     length += (size_t)size;
   }
   text[length] = 0;
-  for (char *at = text; (at = strchr(at, '\n')) != NULL;) *at = ' ';
+  for (char *at = text; (at = strchr(at, '\n')) != NULL;)
+    *at = ' ';
   printf("{\"descriptors\":%d,\"late\":%d,\"closed\":1,\"sent\":%s}\n", descriptors, late, length > 0 ? text : "null");
   fflush(stdout);
   if (fd < 0) return;
@@ -52,5 +53,6 @@ int main(int argc, char **argv) {
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 8) < 0) return 3;
   if (write(1, "listening\n", 10) != 10) return 4;
-  for (;;) take(accept(listener, NULL, NULL));
+  for (;;)
+    take(accept(listener, NULL, NULL));
 }

@@ -1,0 +1,145 @@
+import { statSync } from 'node:fs'
+import type { Context, Group } from './context.ts'
+import { interleave, type Measured, type Subject } from './interleave.ts'
+import { makeBundles, type OciBundles } from './oci-bundles.ts'
+import { findRuntimes, type Job, type OciRuntime, type OciRuntimes, rowName, WAIT } from './oci-runtime.ts'
+import { boundedRow, measuredRow, type Row, type Section } from './row.ts'
+
+/** How many containers seem to be on the host when a state is asked for. */
+const CONTAINERS = 1000
+const IN_A_ROW = 100
+const AT_ONCE = 20
+
+/** What `carrel-oci` costs beside other runtimes of the same specification. */
+export const ociGroup: Group = { name: 'oci', title: 'OCI runtimes', measure }
+
+/** Something that every runtime does. */
+interface Task {
+  readonly what: string
+  /** How often in a round */
+  readonly batch: number
+  readonly job: Job
+  /** The most that ours may take, as many times as long as a peer */
+  readonly atMost?: Readonly<Record<string, number>>
+  /** Also by Node, whose start takes longer than all the rest */
+  readonly byNode?: true
+}
+
+const ID = 'carrel-bench-{}'
+const LIVE = `carrel-bench-${process.pid}-live`
+
+const GOALS = { crun: 1, runc: 0.4 }
+
+const lifeOf = (bundle: string, ...before: Job): Job => [
+  ['create', '--bundle', bundle, ID],
+  ['start', ID],
+  ...before,
+  WAIT,
+  ['delete', ID],
+]
+
+function tasksOf(bundles: OciBundles): readonly Task[] {
+  return [
+    { what: 'start-up (`--version`)', batch: 3, job: [['--version']], byNode: true },
+    { what: 'run', batch: 3, job: [['run', '--bundle', bundles.true, ID]], atMost: GOALS, byNode: true },
+    { what: 'run, docker’s filter', batch: 2, job: [['run', '--bundle', bundles.filtered, ID]] },
+    { what: 'create, start, delete', batch: 2, job: lifeOf(bundles.true), atMost: GOALS },
+    { what: 'exec', batch: 3, job: [['exec', LIVE, '/bin/true']], byNode: true },
+    { what: 'state', batch: 3, job: [['state', LIVE]] },
+  ]
+}
+
+async function measure({ workspace, quick }: Context): Promise<Section> {
+  const found = findRuntimes(workspace, workspace.compile('launch'))
+  const bundles = makeBundles(workspace)
+  using live = new DisposableStackOf()
+  for (const runtime of [found.ours, ...found.peers, found.byNode]) {
+    live.add(runtime)
+    await runtime.keep(LIVE, bundles.sleep)
+  }
+  const rounds = quick ? 4 : 24
+  const tasks = tasksOf(bundles)
+  const compared = [found.ours, ...found.peers]
+  const measured = await interleave(subjectsOf(tasks, found), rounds, quick ? 1 : 2)
+  const many = await interleave(manySubjects(compared, bundles, quick), quick ? 1 : 3, quick ? 0 : 1)
+  const memory = await memoryOf(compared, bundles)
+  compared.forEach((runtime) => runtime.multiply(CONTAINERS - 1))
+  const crowded = crowdedTasks()
+  const beside = await interleave(subjectsOf(crowded, found), rounds, 1)
+  return {
+    rows: [
+      ...tasks.flatMap((task) => rowsOf(task, measured, found)),
+      ...manyNames(quick).flatMap((what) => rowsOf({ what, batch: 1, job: [] }, many, found)),
+      ...crowded.flatMap((task) => rowsOf(task, beside, found)),
+      ...memory.rows,
+      ...sizeRows(found),
+    ],
+    notes: [
+      ...[measured, many, beside].flatMap(({ failures }) => failures),
+      'the same root and config.json for everybody: what `carrel-oci spec` proposes, with /bin/true as its program and without a filter',
+      'create, start, delete: three commands, and between the last two the end of the program, which the launcher reaps as an engine does',
+      'run, exec: in the foreground, until the program has ended',
+      `${CONTAINERS} containers: one lives, the state directories of the others are copies of its own: no process, mount or group of theirs is there`,
+      'peak memory: ru_maxrss of the largest process of a command, with what it shares with others (its executable, libraries)',
+      ...memory.notes,
+      ...found.notes,
+    ],
+  }
+}
+
+const crowdedTasks = (): readonly Task[] => [
+  { what: `state, ${CONTAINERS} containers`, batch: 2, job: [['state', LIVE]] },
+  { what: `list, ${CONTAINERS} containers`, batch: 1, job: [['list', '-q']] },
+]
+
+function subjectsOf(tasks: readonly Task[], { ours, byNode, peers }: OciRuntimes): readonly Subject[] {
+  return tasks.flatMap(({ what, batch, job, byNode: also }) => [
+    ...[ours, ...peers].map((runtime) => runtime.subject(what, batch, job)),
+    ...(also ? [byNode.subject(what, 1, job)] : []),
+  ])
+}
+
+const manyNames = (quick: boolean): readonly [string, string] => [
+  `run, ${quick ? IN_A_ROW / 10 : IN_A_ROW} in a row`,
+  `run, ${AT_ONCE} at once`,
+]
+
+function manySubjects(runtimes: readonly OciRuntime[], bundles: OciBundles, quick: boolean): readonly Subject[] {
+  const [inARow, atOnce] = manyNames(quick)
+  const job = [['run', '--bundle', bundles.true, ID]]
+  return [
+    ...runtimes.map((runtime) => runtime.inARow(inARow, quick ? IN_A_ROW / 10 : IN_A_ROW, job)),
+    ...runtimes.map((runtime) => runtime.atOnce(atOnce, AT_ONCE, job)),
+  ]
+}
+
+/** A row for each runtime; ours is compared with the first peer in its row, and with the others in rows of their own. */
+function rowsOf({ what, atMost = {} }: Task, measured: Measured, { ours, byNode, peers }: OciRuntimes): readonly Row[] {
+  const [first, ...others] = peers.filter(({ name }) => measured.has(rowName(what, name)))
+  const name = rowName(what, ours.name)
+  if (!measured.has(name)) return []
+  const against = (peer: OciRuntime) => rowName(what, peer.name)
+  return [
+    measuredRow(measured, name, 'ms', first && ceiling(against(first), atMost[first.name])),
+    ...others.map((peer) => ratioRow(measured, { name, against: against(peer), atMost: atMost[peer.name] })),
+    ...peers.filter((peer) => measured.has(against(peer))).map((peer) => measuredRow(measured, against(peer), 'ms')),
+    ...(measured.has(against(byNode)) ? [measuredRow(measured, against(byNode), 'ms', { against: name })] : []),
+  ]
+}
+
+const ceiling = (against: string, atMost: number | undefined) => ({
+  against,
+  ...(atMost === undefined ? {} : { atMost }),
+})
+
+interface Compared {
+  readonly name: string
+  readonly against: string
+  readonly atMost: number | undefined
+}
+
+function ratioRow(measured: Measured, { name, against, atMost }: Compared): Row {
+  const value = measured.ratio(name, against)
+  const what = `${name} / ${against.slice(against.indexOf(':') + 2)}`
+  return atMost === undefined ? { what, unit: 'x', value } : boundedRow(what, 'x', value, atMost)
+}
