@@ -9,7 +9,15 @@
 #include "memory.h"
 
 /* Half of it: what the master of a terminal takes at once without being read (N_TTY_BUF_SIZE of the kernel). */
-enum { RELAY_BYTES = 2048, WORDS = 64, DECIMAL = 10, DIGITS = 8, SIG_WINCH = 28, EXIT_SIGNALED = 128, EXIT_FAILED = 125 };
+enum {
+  RELAY_BYTES = 2048,
+  WORDS = 64,
+  DECIMAL = 10,
+  DIGITS = 8,
+  SIG_WINCH = 28,
+  EXIT_SIGNALED = 128,
+  EXIT_FAILED = 125
+};
 
 /* The terminal's master is the first descriptor that was kept. */
 enum { INPUT, OUTPUT, MASTER = LIMIT_KEPT };
@@ -78,8 +86,10 @@ static void pass_signals(void) {
   struct signalfd_siginfo info;
   while (sys_read(agent.signals, &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIG_CHLD) continue;
-    if (info.ssi_signo == SIG_WINCH && agent.followed.terminal) copy_size();
-    else (void)sys_kill(agent.followed.pid, info.ssi_signo);
+    if (info.ssi_signo == SIG_WINCH && agent.followed.terminal)
+      copy_size();
+    else
+      (void)sys_kill(agent.followed.pid, info.ssi_signo);
   }
 }
 

@@ -11,6 +11,7 @@ import { forkGroup } from './fork.ts'
 import { groupsGroup } from './groups.ts'
 import { heapGroup } from './heap.ts'
 import { busyNote, machineLine } from './machine.ts'
+import { ociGroup } from './oci.ts'
 import type { Goal, Section } from './row.ts'
 import { startGroup } from './start.ts'
 import { renderSection } from './table.ts'
@@ -19,6 +20,7 @@ import { BENCH, Workspace } from './workspace.ts'
 
 const GROUPS: readonly Group[] = [
   startGroup,
+  ociGroup,
   heapGroup,
   callsGroup,
   depthGroup,

@@ -1,14 +1,19 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { unifiedBesideV1 } from './group-parents.ts'
 import type { Subject } from './interleave.ts'
-import { printedBy, ROOT, type Workspace } from './workspace.ts'
+import { printedBy, type Workspace } from './workspace.ts'
 
 /** Commands of a runtime, one after the other; `WAIT` waits for the processes that they have left. */
 export type Job = readonly (readonly string[])[]
 
 export const WAIT: readonly string[] = ['@wait']
+
+/** Id of a container that is different in each run */
+export const ID = 'carrel-bench-{}'
+
+/** Stands for the id of the container that a runtime keeps */
+export const LIVE = '@live'
 
 interface Launched {
   /** Milliseconds of each run */
@@ -32,13 +37,17 @@ export class OciRuntime implements Disposable {
   readonly #before: readonly string[]
   readonly #launch: string
   readonly #root: string
-  #live: string | undefined
+  /** An id for each: runtimes may choose the same group for the same one */
+  readonly #live: string
+  #isKeeping = false
 
   constructor(workspace: Workspace, launch: string, { name, program, before = [] }: RuntimeInput) {
     this.name = name
     this.#launch = launch
     this.#before = before
-    this.#root = join(workspace.path, `states-${name.replaceAll(/\W/g, '-')}`)
+    const word = name.replaceAll(/\W/g, '-')
+    this.#live = `carrel-bench-${process.pid}-${word}`
+    this.#root = join(workspace.path, `states-${word}`)
     mkdirSync(this.#root, { mode: 0o700 })
     this.#program = [...program, '--root', this.#root]
   }
@@ -71,80 +80,40 @@ export class OciRuntime implements Disposable {
   do(job: Job, count = 1, atOnce = 1): Promise<Launched> {
     const words = job.flatMap((command, index) => [
       ...(index > 0 ? [';'] : []),
-      ...(command === WAIT ? WAIT : [...this.#program, ...command]),
+      ...(command === WAIT ? WAIT : [...this.#program, ...command.map((word) => (word === LIVE ? this.#live : word))]),
     ])
     return printedBy(this.#launch, [String(count), ...this.#before, '-j', String(atOnce), ...words])
   }
 
   /** Makes a container that lives until the end of the benchmark. */
-  async keep(id: string, bundle: string): Promise<void> {
+  async keep(bundle: string): Promise<void> {
+    this.#isKeeping = true
     await this.do([
-      ['create', '--bundle', bundle, id],
-      ['start', id],
+      ['create', '--bundle', bundle, LIVE],
+      ['start', LIVE],
     ])
-    this.#live = id
   }
 
   /** Copies the state of the live container, so that as many more seem to be on the host; they have no process, mount or group. */
   multiply(count: number): void {
-    const id = this.#live ?? ''
-    for (let index = 0; index < count; index++) this.#copy(id, `${id}-${index}`)
+    for (let index = 0; index < count; index++) this.#copy(`${this.#live}-${index}`)
   }
 
-  #copy(id: string, other: string): void {
-    const [from, to] = [join(this.#root, id), join(this.#root, other)]
+  #copy(other: string): void {
+    const [from, to] = [join(this.#root, this.#live), join(this.#root, other)]
     cpSync(from, to, { recursive: true, filter: (path) => statSync(path).isFile() || path === from })
     for (const file of readdirSync(to)) {
       const text = readFileSync(join(from, file), 'utf8')
-      writeFileSync(join(to, file), text.replaceAll(id, other))
+      writeFileSync(join(to, file), text.replaceAll(this.#live, other))
     }
   }
 
   [Symbol.dispose](): void {
-    const id = this.#live
-    if (id === undefined) return
-    execFileSync(this.#launch, ['1', ...this.#before, ...this.#program, 'delete', '--force', id], { stdio: 'ignore' })
+    if (!this.#isKeeping) return
+    const words = ['1', ...this.#before, ...this.#program, 'delete', '--force', this.#live]
+    spawnSync(this.#launch, words, { stdio: ['ignore', 'ignore', 'inherit'] })
   }
 }
 
 /** Name of a row, the same for whoever compares with it. */
 export const rowName = (what: string, runtime: string): string => `${what}: ${runtime}`
-
-/** The runtimes that are measured; the files of those that are executables, and what must be known of each. */
-export interface OciRuntimes {
-  /** As an executable */
-  readonly ours: OciRuntime
-  /** The same sources, by Node */
-  readonly byNode: OciRuntime
-  readonly peers: readonly OciRuntime[]
-  readonly files: ReadonlyMap<OciRuntime, string>
-  readonly notes: readonly string[]
-}
-
-/** Builds ours, and finds those of the peers that work here. */
-export function findRuntimes(workspace: Workspace, launch: string): OciRuntimes {
-  const executable = join(workspace.path, 'carrel-oci')
-  execFileSync(process.execPath, [join(ROOT, 'tools/build-standalone.mjs'), '--quiet', '--outfile', executable], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  const ours = new OciRuntime(workspace, launch, { name: 'carrel-oci', program: [executable] })
-  const program = [process.execPath, join(ROOT, 'dist/oci/main.js')]
-  const byNode = new OciRuntime(workspace, launch, { name: 'node dist/oci/main.js', program })
-  const files = new Map([[ours, executable]])
-  const notes: string[] = []
-  const unified = unifiedBesideV1()
-  const peers = ['crun', 'runc'].flatMap((name) => {
-    const before = name === 'crun' && unified !== undefined ? ['-u', unified] : []
-    const peer = new OciRuntime(workspace, launch, { name, program: [name], before })
-    try {
-      const hidden = before.length > 0 ? '; the v2 tree of this hybrid host is hidden from it, it refuses hybrid ones' : ''
-      notes.push(`${name}: ${peer.version}${hidden}`)
-      files.set(peer, execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim())
-      return [peer]
-    } catch {
-      notes.push(`${name}: missing here (apt-get install -y ${name})`)
-      return []
-    }
-  })
-  return { ours, byNode, peers, files, notes }
-}

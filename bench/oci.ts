@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs'
 import type { Context, Group } from './context.ts'
 import { interleave, type Measured, type Subject } from './interleave.ts'
 import { makeBundles, type OciBundles } from './oci-bundles.ts'
-import { findRuntimes, type Job, type OciRuntime, type OciRuntimes, rowName, WAIT } from './oci-runtime.ts'
+import { memoryOf } from './oci-memory.ts'
+import { ID, type Job, LIVE, type OciRuntime, rowName, WAIT } from './oci-runtime.ts'
+import { findRuntimes, type OciRuntimes } from './oci-runtimes.ts'
 import { boundedRow, measuredRow, type Row, type Section } from './row.ts'
 
 /** How many containers seem to be on the host when a state is asked for. */
@@ -25,44 +26,31 @@ interface Task {
   readonly byNode?: true
 }
 
-const ID = 'carrel-bench-{}'
-const LIVE = `carrel-bench-${process.pid}-live`
-
 const GOALS = { crun: 1, runc: 0.4 }
 
-const lifeOf = (bundle: string, ...before: Job): Job => [
-  ['create', '--bundle', bundle, ID],
-  ['start', ID],
-  ...before,
-  WAIT,
-  ['delete', ID],
-]
+const life = (bundle: string): Job => [['create', '--bundle', bundle, ID], ['start', ID], WAIT, ['delete', ID]]
 
 function tasksOf(bundles: OciBundles): readonly Task[] {
   return [
     { what: 'start-up (`--version`)', batch: 3, job: [['--version']], byNode: true },
     { what: 'run', batch: 3, job: [['run', '--bundle', bundles.true, ID]], atMost: GOALS, byNode: true },
     { what: 'run, docker’s filter', batch: 2, job: [['run', '--bundle', bundles.filtered, ID]] },
-    { what: 'create, start, delete', batch: 2, job: lifeOf(bundles.true), atMost: GOALS },
+    { what: 'create, start, delete', batch: 2, job: life(bundles.true), atMost: GOALS },
     { what: 'exec', batch: 3, job: [['exec', LIVE, '/bin/true']], byNode: true },
     { what: 'state', batch: 3, job: [['state', LIVE]] },
   ]
 }
 
 async function measure({ workspace, quick }: Context): Promise<Section> {
-  const found = findRuntimes(workspace, workspace.compile('launch'))
+  using found = findRuntimes(workspace, workspace.compile('launch'))
   const bundles = makeBundles(workspace)
-  using live = new DisposableStackOf()
-  for (const runtime of [found.ours, ...found.peers, found.byNode]) {
-    live.add(runtime)
-    await runtime.keep(LIVE, bundles.sleep)
-  }
+  for (const runtime of [found.ours, ...found.peers, found.byNode]) await runtime.keep(bundles.sleep)
   const rounds = quick ? 4 : 24
   const tasks = tasksOf(bundles)
   const compared = [found.ours, ...found.peers]
   const measured = await interleave(subjectsOf(tasks, found), rounds, quick ? 1 : 2)
   const many = await interleave(manySubjects(compared, bundles, quick), quick ? 1 : 3, quick ? 0 : 1)
-  const memory = await memoryOf(compared, bundles)
+  const memory = await memoryOf(found, bundles)
   compared.forEach((runtime) => runtime.multiply(CONTAINERS - 1))
   const crowded = crowdedTasks()
   const beside = await interleave(subjectsOf(crowded, found), rounds, 1)
@@ -72,7 +60,7 @@ async function measure({ workspace, quick }: Context): Promise<Section> {
       ...manyNames(quick).flatMap((what) => rowsOf({ what, batch: 1, job: [] }, many, found)),
       ...crowded.flatMap((task) => rowsOf(task, beside, found)),
       ...memory.rows,
-      ...sizeRows(found),
+      ...found.sizes,
     ],
     notes: [
       ...[measured, many, beside].flatMap(({ failures }) => failures),

@@ -52,6 +52,11 @@ export class Workspace implements Disposable {
 
 /** Runs a program of ours that prints `{"ms":[…]}`. @throws with what it wrote to stderr */
 export async function timesOf(path: string, args: readonly string[], cwd?: string): Promise<readonly number[]> {
+  return (await printedBy<{ ms: number[] }>(path, args, cwd)).ms
+}
+
+/** Runs a program of ours that prints JSON. @throws with what it wrote to stderr */
+export async function printedBy<T>(path: string, args: readonly string[], cwd?: string): Promise<T> {
   const { stdout } = await run(path, args, { maxBuffer: 16 * 2 ** 20, ...(cwd === undefined ? {} : { cwd }) })
-  return (JSON.parse(stdout) as { ms: number[] }).ms
+  return JSON.parse(stdout) as T
 }

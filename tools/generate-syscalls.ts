@@ -79,9 +79,32 @@ function render(constant: string, title: string, known: Map<string, number>, new
     const version = since.get(name)
     return `  ${name}: ${n},${version ? ` // Linux ${version}` : ''}`
   })
+  return file(constant, title, lines)
+}
+
+/** A table that nobody reads line by line: as many entries a line as there is room for. */
+function renderTight(constant: string, title: string, known: Map<string, number>, newer: typeof NEWER): string {
+  for (const [name, number] of newer) known.set(name, number)
+  const lines = ['']
+  for (const [name, number] of [...known].toSorted((a, b) => a[1] - b[1])) {
+    const entry = ` ${name}: ${number},`
+    if (` ${lines.at(-1)}${entry} `.length > LINE) lines.push('')
+    lines[lines.length - 1] += entry
+  }
+  return file(
+    constant,
+    title,
+    lines.map((line) => ` ${line}`),
+    '// prettier-ignore\n',
+  )
+}
+
+const LINE = 120
+
+function file(constant: string, title: string, lines: readonly string[], mark = ''): string {
   const note = `/** System call numbers of ${title}; written by tools/generate-syscalls.ts. */`
-  console.log(`${constant}: ${rows.length} calls`)
-  return `${note}\nexport const ${constant} = {\n${lines.join('\n')}\n} as const\n`
+  console.log(`${constant}: ${lines.length} lines`)
+  return `${note}\n${mark}export const ${constant} = {\n${lines.join('\n')}\n} as const\n`
 }
 
 const target = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
@@ -89,7 +112,7 @@ const target = (path: string): string => fileURLToPath(new URL(`../src/${path}`,
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const x64 = render('SYSCALLS_X64', 'x86-64', headersX64(), [...NEWER, ...NEWER_X64])
   const arm64 = render('SYSCALLS_ARM64', 'arm64', headersArm64(), NEWER)
-  const i386 = render('SYSCALLS_I386', '32-bit x86', headersI386(), NEWER)
+  const i386 = renderTight('SYSCALLS_I386', '32-bit x86', headersI386(), NEWER)
   writeFileSync(target('linux/tables/syscalls-x64.ts'), x64)
   writeFileSync(target('linux/tables/syscalls-arm64.ts'), arm64)
   writeFileSync(target('bundle/seccomp/syscalls-i386.ts'), i386)

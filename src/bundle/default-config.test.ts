@@ -8,7 +8,10 @@ const rootless = defaultConfig({ arch: 'arm64', rootless: { uid: 1000, gid: 1001
 
 test('defaultConfig() is a document that parseConfig() takes whole, without a warning', () => {
   for (const config of [privileged, rootless]) {
-    assert.deepEqual(parseConfig(JSON.stringify(config)), { config: JSON.parse(JSON.stringify(config)), warnings: [] })
+    assert.deepEqual(parseConfig(JSON.stringify(config)), {
+      config: JSON.parse(JSON.stringify(config)) as unknown,
+      warnings: [],
+    })
   }
 })
 

@@ -7,10 +7,11 @@ import type { KernelFiles } from './kernel.ts'
 import { modulesInOrder } from './kernel-modules.ts'
 
 // What the root is made of; what systemd asks for; what the tests use: swap that is real, schedulers and devices with limits, images
-// of file systems.
+// of file systems; what criu(8) reads sockets by and stops their packets with.
 const MODULES = [
   ...['virtio_pci', 'virtio_blk', 'virtiofs', 'overlay', 'autofs4'],
   ...['zram', 'lzo_rle', 'bfq', 'loop', 'erofs', 'squashfs'],
+  ...['veth', 'nf_tables', 'unix_diag', 'tcp_diag', 'udp_diag', 'netlink_diag', 'af_packet_diag'],
 ]
 
 const FOLDERS = ['bin', 'dev', 'proc', 'sys', 'modules', 'host', 'scratch', 'out', 'new']

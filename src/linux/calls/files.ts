@@ -110,7 +110,13 @@ export const FILE_CALLS = {
     params: [fd(), flags(FALLOC, 'mode'), u64('offset'), u64('len')],
     result: NONE,
   }),
-  fsync: () => ({ name: 'fsync', about: 'Has a file written to its device. EIO', params: [fd()], result: NONE, waits: true }),
+  fsync: () => ({
+    name: 'fsync',
+    about: 'Has a file written to its device. EIO',
+    params: [fd()],
+    result: NONE,
+    waits: true,
+  }),
   syncfs: () => ({
     name: 'syncfs',
     about: 'Has a file system written to its device. EIO',
@@ -209,7 +215,12 @@ export const FILE_CALLS = {
     params: [path('path')],
     result: NONE,
   }),
-  fchdir: () => ({ name: 'fchdir', about: 'Sets the working directory by descriptor. ENOTDIR', params: [fd()], result: NONE }),
+  fchdir: () => ({
+    name: 'fchdir',
+    about: 'Sets the working directory by descriptor. ENOTDIR',
+    params: [fd()],
+    result: NONE,
+  }),
   chroot: () => ({
     name: 'chroot',
     about: 'Sets the root directory; the working directory stays where it is. EPERM',

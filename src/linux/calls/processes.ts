@@ -154,7 +154,12 @@ export const PROCESS_CALLS = {
     result: NONE,
   }),
   getpgid: () => ({ name: 'getpgid', about: 'Group of a process; 0 is the own. ESRCH', params: [pid()], result: PID }),
-  kill: () => ({ name: 'kill', about: 'Sends a signal; 0 only asks. ESRCH, EPERM', params: [pid(), signal()], result: NONE }),
+  kill: () => ({
+    name: 'kill',
+    about: 'Sends a signal; 0 only asks. ESRCH, EPERM',
+    params: [pid(), signal()],
+    result: NONE,
+  }),
   tgkill: () => ({
     name: 'tgkill',
     about: 'Sends a signal to a thread. ESRCH, EPERM',

@@ -292,5 +292,11 @@ export const SECURITY_CALLS = {
     result: FD,
   }),
   vhangup: () => ({ name: 'vhangup', about: 'Hangs up the controlling terminal. EPERM', params: [], result: NONE }),
-  sync: () => ({ name: 'sync', about: 'Has all file systems written to their devices', params: [], result: NONE, waits: true }),
+  sync: () => ({
+    name: 'sync',
+    about: 'Has all file systems written to their devices',
+    params: [],
+    result: NONE,
+    waits: true,
+  }),
 } satisfies Record<string, () => Call>

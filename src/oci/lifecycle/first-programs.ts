@@ -17,7 +17,7 @@ import {
 import { makeTarget, prepareRootSteps, type Root } from '../../bundle/root/root.ts'
 import { surviveSteps } from '../../bundle/start/gate-steps.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
-import type { Terminal } from '../../bundle/terminal/terminal.ts'
+import type * as terminalModule from '../../bundle/terminal/terminal.ts'
 import { loopbackSteps } from '../../features/namespaces/namespaces.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
@@ -70,7 +70,7 @@ function mountsSteps(
 }
 
 /** The steps of terminals, loaded only where one is wanted. */
-export type Terminals = typeof import('../../bundle/terminal/terminal.ts')
+export type Terminals = typeof terminalModule
 
 /** From the hooks on to a root that is the container's own, with a terminal if it has one. */
 export function enterSteps(
@@ -78,7 +78,7 @@ export function enterSteps(
   root: Root,
   { config, facts, pivot }: FirstInput,
   terminals: Terminals | null,
-): Terminal | null {
+): terminalModule.Terminal | null {
   enterRootSteps(p, root, { pivot, facts })
   sysctlSteps(p, root, config.linux?.sysctl)
   const terminal = config.process && terminals ? ownTerminal(p, root, config.process, terminals) : null
@@ -90,7 +90,12 @@ export function enterSteps(
   return terminal
 }
 
-function ownTerminal(p: Program, root: Root, { user, consoleSize }: Process, terminals: Terminals): Terminal {
+function ownTerminal(
+  p: Program,
+  root: Root,
+  { user, consoleSize }: Process,
+  terminals: Terminals,
+): terminalModule.Terminal {
   const terminal = terminals.terminalSteps(p, 'AT_FDCWD', {
     uid: user?.uid ?? 0,
     ...(consoleSize ? { size: consoleSize } : {}),
