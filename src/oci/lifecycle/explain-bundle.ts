@@ -1,6 +1,6 @@
 import type { Process } from '../../bundle/spec.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Program } from '../../program/builder.ts'
+import { type Program, program } from '../../program/builder.ts'
 import type { GlobalOptions } from '../context.ts'
 import { Log } from '../log.ts'
 import { StateStore } from '../state/state-store.ts'
@@ -9,7 +9,7 @@ import { finalProgram } from './final-program.ts'
 import { keepDescriptors } from './kept-descriptors.ts'
 import { planSetup } from './make-first.ts'
 import { makerProgram } from './maker-program.ts'
-import { planReady, type ReadyProcess } from './ready-first.ts'
+import { planEntry, planReady, type ReadyProcess } from './ready-first.ts'
 
 /** A program of a start, and which process runs it. */
 export interface ExplainedProgram {
@@ -29,7 +29,9 @@ export async function explainBundle(kernel: Kernel, path: string): Promise<reado
   const { config } = bundle
   const maker = makerProgram({ ...planned, config, kept: planned.kept.all.length })
   const { input, setup } = planSetup(planned, planned.group.places, 0)
-  await planReady(planned, input, { p: setup.program, root: setup.root })
+  await planEntry(input, { p: setup.program, root: setup.root })
+  const readying = program()
+  planReady(planned, readying)
   const process = config.process as Process
   const ready: ReadyProcess = {
     executable: process.args?.[0] ?? '',
@@ -40,6 +42,7 @@ export async function explainBundle(kernel: Kernel, path: string): Promise<reado
   return [
     { title: 'the maker, in the namespaces of the caller', program: maker.program },
     { title: 'the first process of the container', program: setup.program },
+    { title: 'the same process, with its root in place', program: readying },
     { title: 'the same process, when it is started', program: final },
   ]
 }

@@ -1,6 +1,7 @@
 import { finalSteps, listenEnv } from '../../bundle/process/final-steps.ts'
 import { gateSteps } from '../../bundle/start/gate-steps.ts'
-import type { Linux, Process } from '../../bundle/spec.ts'
+import type { OciFilter } from '../../bundle/seccomp/oci-seccomp.ts'
+import type { Linux, Process, Seccomp } from '../../bundle/spec.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { inheritedFileLimit } from '../../kernel/process.ts'
 import { machineArch } from '../../linux/arch.ts'
@@ -48,7 +49,12 @@ const UNLIMITED = 0xffff_ffff_ffff_ffffn
 const listenEnvironment = (env: readonly string[], count: number): readonly string[] =>
   env.some((each) => each.startsWith('LISTEN_FDS=')) ? [] : listenEnv(count)
 
-async function compiledFilter(seccomp: NonNullable<Linux['seccomp']>) {
+let compiled: { readonly seccomp: Seccomp; readonly filter: OciFilter } | undefined
+
+/** The filter of a configuration, compiled once: a long profile takes milliseconds. */
+export async function compiledFilter(seccomp: Seccomp): Promise<OciFilter> {
+  if (compiled?.seccomp === seccomp) return compiled.filter
   const { ociSeccomp } = await import('../../bundle/seccomp/oci-seccomp.ts')
-  return ociSeccomp(seccomp, machineArch())
+  compiled = { seccomp, filter: ociSeccomp(seccomp, machineArch()) }
+  return compiled.filter
 }

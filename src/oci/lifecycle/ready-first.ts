@@ -9,6 +9,7 @@ import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
 import { LIMITS } from '../../protocol/wire.ts'
 import type { Creation, PlannedCreation } from './create-container.ts'
+import { compiledFilter } from './final-program.ts'
 import { enterSteps, type FirstInput, readyProgramSteps } from './first-programs.ts'
 import { stateText } from './hook-state.ts'
 import { runHooks } from './hooks.ts'
@@ -32,25 +33,37 @@ export async function readyFirst(creation: Creation, made: MadeFirst, undo: Undo
   const { context, bundle, first } = creation
   const process = bundle.config.process as Process
   const { p, root, sources } = await beforeRoot(creation, made, undo)
-  const { ready, terminal } = await planReady(creation, made.input, { p, root })
-  const result = explained(process, () => first.agent.run(p, { descriptors: sources }))
+  const terminal = await planEntry(made.input, { p, root })
+  const entering = first.agent.post(p, { descriptors: sources })
+  // Planned while the first process mounts: the two have a processor each.
+  const readying = program()
+  const ready = planReady(creation, readying)
+  if (bundle.config.linux?.seccomp) await compiledFilter(bundle.config.linux.seccomp)
+  const entered = first.agent.answer(entering)
   sources.forEach((fd) => close(context.kernel, fd))
-  if (root) verifyRoot(root, result)
-  const { executable, env, warnings } = explained(process, () => ready.finish(result, (more) => first.agent.run(more)))
+  if (root) verifyRoot(root, entered)
+  const { executable, env, warnings } = explained(process, () =>
+    ready.finish(first.agent.run(readying), (more) => first.agent.run(more)),
+  )
   warnings.forEach((warning) => context.log.warn(warning))
-  return { executable, env, ...streams(creation, terminal, result) }
+  return { executable, env, ...streams(creation, terminal, entered) }
 }
 
-/** Plans the part of a start from the entering of the root on. */
-export async function planReady(
-  { context, bundle, options, kept, idWriter, namespaces, rights }: PlannedCreation,
-  input: FirstInput,
-  { p, root }: Pick<Onward, 'p' | 'root'>,
-): Promise<{ readonly ready: Ready; readonly terminal: Terminal | null }> {
-  const process = bundle.config.process as Process
-  const terminals = process.terminal ? await import('../../bundle/terminal/terminal.ts') : null
+/** Plans the part of a start that changes the root. */
+export async function planEntry(input: FirstInput, { p, root }: Pick<Onward, 'p' | 'root'>): Promise<Terminal | null> {
+  const terminals = input.config.process?.terminal ? await import('../../bundle/terminal/terminal.ts') : null
   const terminal = root ? enterSteps(p, root, input, terminals) : null
-  const ready = readyProgramSteps(p, {
+  if (terminal) p.send(terminal.master)
+  return terminal
+}
+
+/** Plans the part of a start that makes the process what it is to be. */
+export function planReady(
+  { context, bundle, options, kept, idWriter, namespaces, rights }: PlannedCreation,
+  p: Program,
+): Ready {
+  const process = bundle.config.process as Process
+  return readyProgramSteps(p, {
     id: options.id,
     process,
     ...(bundle.config.linux ? { linux: bundle.config.linux } : {}),
@@ -63,8 +76,6 @@ export async function planReady(
       ? { proc: procfsNumber(kept), securityModules: securityModules(context.kernel) }
       : {}),
   })
-  if (terminal) p.send(terminal.master)
-  return { ready, terminal }
 }
 
 /** Number of the handle of the host's /proc in the first process: its maker keeps it behind the descriptors of the caller. */
