@@ -54,7 +54,7 @@ export function bunKernel(): Kernel {
 function wordOf(value: SyscallArgument): number | bigint {
   if (typeof value === 'number' || typeof value === 'bigint') return value
   if (value === null) return 0
-  return ptr(typeof value === 'string' ? keep(cString(value)) : value)
+  return addressOf(typeof value === 'string' ? keep(cString(value)) : value)
 }
 
 /** Texts of the last call, so that they are not collected while it runs. */
@@ -68,7 +68,7 @@ function keep(bytes: Uint8Array): Uint8Array {
 
 function addressOf(bytes: Uint8Array): number {
   // A small array gets memory that does not move any more only when its buffer is asked for.
-  if (bytes.buffer.byteLength === 0) return 0
+  if (bytes.buffer.byteLength === 0 || bytes.byteLength === 0) return 0
   return ptr(bytes)
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { type Dirent, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listRecords } from '../../src/container/records.ts'
 import { parseGroupName } from '../../src/features/cgroups/owner.ts'
@@ -71,7 +71,7 @@ function without(items: readonly string[], others: readonly string[]): readonly 
 export function groupsOf(pid: number): readonly string[] {
   const found: string[] = []
   const visit = (directory: string, depth: number): void => {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    for (const entry of entriesOf(directory)) {
       if (!entry.isDirectory()) continue
       const path = `${directory}/${entry.name}`
       if (parseGroupName(entry.name)?.owner.pid === pid) found.push(path)
@@ -80,6 +80,16 @@ export function groupsOf(pid: number): readonly string[] {
   }
   visit('/sys/fs/cgroup', 4)
   return found
+}
+
+/** Groups of others come and go while they are listed. */
+function entriesOf(directory: string): readonly Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Records of sandboxes of the process `pid`. */
