@@ -4,7 +4,7 @@ import { makeBundles, type OciBundles } from './oci-bundles.ts'
 import { memoryOf } from './oci-memory.ts'
 import { ID, type Job, LIVE, type OciRuntime, rowName, WAIT } from './oci-runtime.ts'
 import { findRuntimes, type OciRuntimes } from './oci-runtimes.ts'
-import { boundedRow, measuredRow, type Row, type Section } from './row.ts'
+import { measuredRow, type Row, type Section } from './row.ts'
 
 /** How many containers seem to be on the host when a state is asked for. */
 const CONTAINERS = 1000
@@ -33,7 +33,7 @@ const life = (bundle: string): Job => [['create', '--bundle', bundle, ID], ['sta
 function tasksOf(bundles: OciBundles): readonly Task[] {
   return [
     { what: 'start-up (`--version`)', batch: 3, job: [['--version']], byNode: true },
-    { what: 'run', batch: 3, job: [['run', '--bundle', bundles.true, ID]], atMost: GOALS, byNode: true },
+    { what: 'run', batch: 3, job: runOf(bundles), atMost: GOALS, byNode: true },
     { what: 'run, docker’s filter', batch: 2, job: [['run', '--bundle', bundles.filtered, ID]] },
     { what: 'create, start, delete', batch: 2, job: life(bundles.true), atMost: GOALS },
     { what: 'exec', batch: 3, job: [['exec', LIVE, '/bin/true']], byNode: true },
@@ -45,25 +45,27 @@ async function measure({ workspace, quick }: Context): Promise<Section> {
   using found = findRuntimes(workspace, workspace.compile('launch'))
   const bundles = makeBundles(workspace)
   for (const runtime of [found.ours, ...found.peers, found.byNode]) await runtime.keep(bundles.sleep)
-  const rounds = quick ? 4 : 24
+  const rounds = quick ? 4 : 12
   const tasks = tasksOf(bundles)
   const compared = [found.ours, ...found.peers]
   const measured = await interleave(subjectsOf(tasks, found), rounds, quick ? 1 : 2)
-  const many = await interleave(manySubjects(compared, bundles, quick), quick ? 1 : 3, quick ? 0 : 1)
+  const inARow = await interleave(rowSubjects(compared, bundles, quick), quick ? 1 : 2, 0)
+  const atOnce = await interleave(crowdSubjects(compared, bundles), quick ? 1 : 5, 0)
   const memory = await memoryOf(found, bundles)
   compared.forEach((runtime) => runtime.multiply(CONTAINERS - 1))
   const crowded = crowdedTasks()
-  const beside = await interleave(subjectsOf(crowded, found), rounds, 1)
+  const beside = await interleave(subjectsOf(crowded, found), rounds / 2, 1)
   return {
     rows: [
       ...tasks.flatMap((task) => rowsOf(task, measured, found)),
-      ...manyNames(quick).flatMap((what) => rowsOf({ what, batch: 1, job: [] }, many, found)),
+      ...rowsOf({ what: rowOf(quick).what }, inARow, found),
+      ...rowsOf({ what: CROWD }, atOnce, found),
       ...crowded.flatMap((task) => rowsOf(task, beside, found)),
       ...memory.rows,
       ...found.sizes,
     ],
     notes: [
-      ...[measured, many, beside].flatMap(({ failures }) => failures),
+      ...[measured, inARow, atOnce, beside].flatMap(({ failures }) => failures),
       'the same root and config.json for everybody: what `carrel-oci spec` proposes, with /bin/true as its program and without a filter',
       'create, start, delete: three commands, and between the last two the end of the program, which the launcher reaps as an engine does',
       'run, exec: in the foreground, until the program has ended',
@@ -87,22 +89,29 @@ function subjectsOf(tasks: readonly Task[], { ours, byNode, peers }: OciRuntimes
   ])
 }
 
-const manyNames = (quick: boolean): readonly [string, string] => [
-  `run, ${quick ? IN_A_ROW / 10 : IN_A_ROW} in a row`,
-  `run, ${AT_ONCE} at once`,
-]
+const CROWD = `run, ${AT_ONCE} at once`
 
-function manySubjects(runtimes: readonly OciRuntime[], bundles: OciBundles, quick: boolean): readonly Subject[] {
-  const [inARow, atOnce] = manyNames(quick)
-  const job = [['run', '--bundle', bundles.true, ID]]
-  return [
-    ...runtimes.map((runtime) => runtime.inARow(inARow, quick ? IN_A_ROW / 10 : IN_A_ROW, job)),
-    ...runtimes.map((runtime) => runtime.atOnce(atOnce, AT_ONCE, job)),
-  ]
+function rowOf(quick: boolean): { readonly what: string; readonly count: number } {
+  const count = quick ? IN_A_ROW / 10 : IN_A_ROW
+  return { what: `run, ${count} in a row`, count }
 }
 
+const runOf = (bundles: OciBundles): Job => [['run', '--bundle', bundles.true, ID]]
+
+function rowSubjects(runtimes: readonly OciRuntime[], bundles: OciBundles, quick: boolean): readonly Subject[] {
+  const { what, count } = rowOf(quick)
+  return runtimes.map((runtime) => runtime.inARow(what, count, runOf(bundles)))
+}
+
+const crowdSubjects = (runtimes: readonly OciRuntime[], bundles: OciBundles): readonly Subject[] =>
+  runtimes.map((runtime) => runtime.atOnce(CROWD, AT_ONCE, runOf(bundles)))
+
 /** A row for each runtime; ours is compared with the first peer in its row, and with the others in rows of their own. */
-function rowsOf({ what, atMost = {} }: Task, measured: Measured, { ours, byNode, peers }: OciRuntimes): readonly Row[] {
+function rowsOf(
+  { what, atMost = {} }: Pick<Task, 'what' | 'atMost'>,
+  measured: Measured,
+  { ours, byNode, peers }: OciRuntimes,
+): readonly Row[] {
   const [first, ...others] = peers.filter(({ name }) => measured.has(rowName(what, name)))
   const name = rowName(what, ours.name)
   if (!measured.has(name)) return []
@@ -128,6 +137,7 @@ interface Compared {
 
 function ratioRow(measured: Measured, { name, against, atMost }: Compared): Row {
   const value = measured.ratio(name, against)
-  const what = `${name} / ${against.slice(against.indexOf(':') + 2)}`
-  return atMost === undefined ? { what, unit: 'x', value } : boundedRow(what, 'x', value, atMost)
+  const peer = against.slice(against.indexOf(':') + 2)
+  const row = { what: `${name} / ${peer}`, unit: 'x', value }
+  return atMost === undefined ? row : { ...row, goal: { wanted: `<= ${atMost}x ${against}`, met: value <= atMost } }
 }

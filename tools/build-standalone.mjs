@@ -21,8 +21,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
-/** Variables of the environment that would make the executable bun itself, or have it run other code first: there is no option for them. */
-const SETTINGS = ['BUN_BE_BUN', 'BUN_OPTIONS']
+/**
+ * Variables of the environment that would make the executable bun itself, have it run other code first, let a debugger in, or send
+ * reports of crashes: there is no option for them.
+ */
+const SETTINGS = ['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT', 'BUN_ENABLE_CRASH_REPORTING']
 
 /** Name of the part that the others are loaded from. */
 const MAIN = 'main'

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Config, Mount, Process } from '../../src/bundle/spec.ts'
-import { type Bundle, bundle, type Changes, uniqueName } from '../support/oci.ts'
+import type { Config, Hooks, Mount, Process } from '../../src/bundle/spec.ts'
+import { type Bundle, bundle, removeGroup, undoAfterTest, uniqueName } from '../support/oci.ts'
 import { writeConfig } from '../support/oci-bundle.ts'
 
 const FIXTURES = join(import.meta.dirname, 'fixtures')
@@ -27,7 +27,10 @@ export function fixture(name: string): Fixture {
   const config = read<Config>(`${name}-config.json`) as Config
   const process = read<Process>(`${name}-process.json`)
   const place = config.linux?.cgroupsPath
-  const cgroupsPath = place === undefined ? undefined : `/${uniqueName()}${place}`
+  const top = `/${uniqueName()}`
+  // Engines' groups are two deep; the runtime leaves what is above its own.
+  undoAfterTest(() => removeGroup(top))
+  const cgroupsPath = place === undefined ? undefined : `${top}${place}`
   const made = bundle({ linux: { cgroupsPath } })
   const hookResult = join(made.path, 'hook-result')
   const moved: Config = {
@@ -40,7 +43,7 @@ export function fixture(name: string): Fixture {
   }
   const owner = config.linux?.uidMappings?.[0]?.hostID
   if (owner !== undefined) giveTo(owner, made.root)
-  writeConfig(made.path, moved as Changes)
+  writeConfig(made.path, { ...moved })
   return { bundle: made, config: moved, hookResult, ...(process ? { process } : {}) }
 }
 
@@ -65,7 +68,7 @@ function executable(path: string, text: string): string {
 }
 
 /** As docker's libnetwork-setkey: it needs the namespace of the pid in the state. */
-function hooksOf(hooks: NonNullable<Config['hooks']>, folder: string, result: string): Config['hooks'] {
+function hooksOf(hooks: Hooks, folder: string, result: string): Hooks {
   const path = executable(
     join(folder, 'hook'),
     `#!/bin/sh
@@ -75,7 +78,9 @@ net=$(readlink "/proc/$pid/ns/net") || exit 3
 echo "$net $*" > ${result}
 `,
   )
-  return Object.fromEntries(Object.entries(hooks).map(([kind, list]) => [kind, list.map((each) => ({ ...each, path }))]))
+  return Object.fromEntries(
+    Object.entries(hooks).map(([kind, list]) => [kind, list.map((each) => ({ ...each, path }))]),
+  )
 }
 
 /** Storage of engines belongs to the mapped root. */

@@ -30,7 +30,8 @@ export async function trace(
   }
 }
 
-function parse(text: string): ReadonlyMap<number, readonly Traced[]> {
+/** Reads what `strace -f -o FILE` wrote: the calls of each process. */
+export function parse(text: string): ReadonlyMap<number, readonly Traced[]> {
   const calls = new Map<number, Traced[]>()
   const unfinished = new Map<number, string>()
   for (const line of text.split('\n')) {

@@ -11,7 +11,8 @@ import { modulesInOrder } from './kernel-modules.ts'
 const MODULES = [
   ...['virtio_pci', 'virtio_blk', 'virtiofs', 'overlay', 'autofs4'],
   ...['zram', 'lzo_rle', 'bfq', 'loop', 'erofs', 'squashfs'],
-  ...['veth', 'nf_tables', 'unix_diag', 'tcp_diag', 'udp_diag', 'netlink_diag', 'af_packet_diag'],
+  ...['tun', 'veth', 'unix_diag', 'tcp_diag', 'udp_diag', 'netlink_diag', 'af_packet_diag'],
+  ...['nf_tables', 'nft_compat', 'xt_mark', 'nf_conntrack_netlink'],
 ]
 
 const FOLDERS = ['bin', 'dev', 'proc', 'sys', 'modules', 'host', 'scratch', 'out', 'new']

@@ -67,6 +67,12 @@ export function assertNotFrozen(kernel: Kernel, places: readonly GroupPlace[]): 
 export const canFreeze = (kernel: Kernel, places: readonly GroupPlace[]): boolean =>
   freezerOf(kernel, places) !== undefined
 
+/** Directory of the group by whose freezer all of them are stopped; undefined when there is none. */
+export const freezerDirectory = (kernel: Kernel, places: readonly GroupPlace[]): string | undefined => {
+  const file = freezerOf(kernel, places)?.file
+  return file?.slice(0, file.lastIndexOf('/'))
+}
+
 /** v2 first: a process that its freezer holds can be killed and traced, one that v1's holds cannot. */
 function freezerOf(kernel: Kernel, places: readonly GroupPlace[]): Freezer | undefined {
   const [first] = freezersOf(kernel, places)

@@ -16,6 +16,7 @@ import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
 import { makeFirst } from './make-first.ts'
 import { checkConsole } from './hand-over.ts'
 import { type ReadyProcess, readyFirst } from './ready-first.ts'
+import { recordAhead } from './record-of.ts'
 import { Undo } from './undo.ts'
 
 /** A bundle as it was read. */
@@ -100,6 +101,7 @@ export async function createContainer(
       first: SyncAgent.conceive(kernel),
     }
     undo.grouped(creation.group.places)
+    store.save(recordAhead(creation))
     const made = await makeFirst(creation, undo)
     store.saveConfig(options.id, bundle.text)
     // Hooks may ask for the state.

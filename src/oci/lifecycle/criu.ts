@@ -1,9 +1,12 @@
 import { StateError, SyscallError, UnsupportedError } from '../../base/errors.ts'
-import { plannedMounts, isBind } from '../../bundle/mounts/mount-facts.ts'
-import type { Config } from '../../bundle/spec.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
+import { makesNamespace } from '../../bundle/mounts/mount-facts.ts'
+import type { Config } from '../../bundle/spec.ts'
+import { call, cString } from '../../kernel/call.ts'
 import { makeDirectories, workingDirectory } from '../../kernel/directories.ts'
 import { readText, textOf } from '../../kernel/files.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { stat } from '../../kernel/stat.ts'
 import { close } from '../../kernel/descriptors.ts'
 import { memoryFile, readFrom } from '../../kernel/memory-file.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
@@ -14,6 +17,9 @@ import type { Context } from '../context.ts'
 
 /** Key of a network namespace that the container was put in: it stays where it is, and is joined again. */
 export const NETWORK_KEY = 'extRootNetNS'
+
+/** Image that a checkpoint ends with */
+export const INVENTORY = 'inventory.img'
 
 /** What both directions of criu(8) are told in the same words. */
 export interface CriuOptions {
@@ -35,19 +41,44 @@ export interface CriuPlaces {
   readonly work: string
 }
 
-export function criuPlaces({ kernel }: Context, { imagePath = 'checkpoint', workPath }: CriuOptions): CriuPlaces {
+export function criuPlaces(
+  { kernel }: Context,
+  { imagePath = 'checkpoint', workPath }: CriuOptions,
+  config?: Config,
+): CriuPlaces {
   const absolute = (path: string): string => (path.startsWith('/') ? path : `${workingDirectory(kernel)}/${path}`)
   const images = absolute(imagePath)
   const work = workPath === undefined ? images : absolute(workPath)
-  for (const path of [images, work]) makeDirectories(kernel, path, 0o700)
+  const group = config && rootGroup(config)
+  for (const path of [images, work]) {
+    if (makeDirectories(kernel, path, 0o700) && group !== undefined) letIn(kernel, path, group)
+  }
   return { images, work }
 }
 
+/** The host's number of the group of root in a user namespace of the container's own. */
+const rootGroup = (config: Config): number | undefined =>
+  makesNamespace(config, 'user')
+    ? config.linux?.gidMappings?.find(({ containerID }) => containerID === 0)?.hostID
+    : undefined
+
+const AT_FDCWD = -100
+const UNCHANGED = -1
+
+/** criu(8) restores as root of the user namespace, who must find the images; nobody else is let in by that. */
+function letIn(kernel: Kernel, path: string, group: number): void {
+  const args = JSON.stringify(path)
+  call(kernel, 'fchownat', { args }, AT_FDCWD, cString(path), UNCHANGED, group, 0)
+  call(kernel, 'fchmodat', { args }, AT_FDCWD, cString(path), 0o710)
+}
+
 /** Words of criu's command line that mean the same in both directions. */
-export function criuWords(options: CriuOptions, { images, work }: CriuPlaces): string[] {
+export function criuWords(kernel: Kernel, options: CriuOptions, { images, work }: CriuPlaces): string[] {
   return [
     ...['--images-dir', images, '--work-dir', work],
-    `--manage-cgroups=${options.manageCgroupsMode ?? 'soft'}`,
+    // Any other mode mounts cgroup2 without options, which takes nsdelegate and memory_recursiveprot away from the host's.
+    `--manage-cgroups=${options.manageCgroupsMode ?? 'ignore'}`,
+    ...(hasIptables(kernel) ? [] : ['--network-lock', 'nftables']),
     ...(options.tcpEstablished ? ['--tcp-established'] : []),
     ...(options.extUnixSk ? ['--ext-unix-sk'] : []),
     ...(options.shellJob ? ['--shell-job'] : []),
@@ -58,14 +89,9 @@ export function criuWords(options: CriuOptions, { images, work }: CriuPlaces): s
   ]
 }
 
-/** Mounts that come from the host: criu finds them again by a key, which is their place in the container. */
-export function externalMounts(config: Config): readonly { readonly place: string; readonly source: string }[] {
-  const binds = plannedMounts(config).flatMap((planned) =>
-    isBind(planned) ? [{ place: planned.destination, source: planned.mount.source ?? '' }] : [],
-  )
-  const masks = (config.linux?.maskedPaths ?? []).map((place) => ({ place, source: '/dev/null' }))
-  return [...binds, ...masks]
-}
+/** By which criu holds packets back unless it is told otherwise; Debian's package of criu does not bring it, and links nftables. */
+const hasIptables = (kernel: Kernel): boolean =>
+  DEFAULT_PATH.split(':').some((directory) => stat(kernel, `${directory}/iptables-restore`) !== undefined)
 
 /** How a run of criu differs from another. */
 export interface CriuRun {
@@ -106,7 +132,7 @@ export function runCriu({ kernel, options }: Context, run: CriuRun): void {
       )
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
-    throw new UnsupportedError(`criu cannot be executed ("${options.criu}"): ${error.message}`, {
+    throw new UnsupportedError(`criu(8) cannot be executed: ${JSON.stringify(options.criu)} (${error.errno})`, {
       fact: 'program:criu',
       remedy: 'install it (apt-get install criu), or name it by --criu',
       cause: error,

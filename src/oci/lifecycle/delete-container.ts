@@ -2,31 +2,33 @@ import { StateError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
 import { removeDirectory } from '../../kernel/directories.ts'
-import { isAlive, openPidfd, signalPidfd } from '../../kernel/process.ts'
-import { close } from '../../kernel/descriptors.ts'
 import { killGroup } from '../cgroups/kill-group.ts'
 import { removeGroup } from '../cgroups/remove-group.ts'
-import { awaitEnd } from './await-end.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { endFirst } from './end-first.ts'
 import { stateText } from './hook-state.ts'
 import { runHooksAnyway } from './hooks.ts'
+import { instanceOf } from './record-of.ts'
 
-const SIGKILL = 9
+/** How a container is deleted. */
+export interface DeleteOptions {
+  /** Kill it first; that there is none is no error */
+  readonly force: boolean
+  /** `instanceOf` the one that is meant: any other with its id stays */
+  readonly of?: string | undefined
+}
 
 /**
  * Removes a container that has stopped, or by force any: its group with whatever is left in it, what was made beside it, its state.
  * @throws StateError for one that runs, or that does not exist unless by force
  */
-export async function deleteContainer(
-  context: Context,
-  id: string,
-  { force }: { readonly force: boolean },
-): Promise<void> {
+export async function deleteContainer(context: Context, id: string, { force, of }: DeleteOptions): Promise<void> {
   const { store } = context
   const found = store.find(id, { lock: true })
+  if (of !== undefined && (found === undefined || found === 'incomplete' || instanceOf(found) !== of)) return
   if (found === undefined && force) return
-  if (found === 'incomplete' && force) return store.remove(id)
+  if (found === 'incomplete' && force) return removeLeft(context, id)
   const record = store.load(id)
   const status = store.status(record)
   if (status !== 'stopped' && !force) {
@@ -35,13 +37,23 @@ export async function deleteContainer(
       { state: status, wanted: 'stopped' },
     )
   }
-  await removeContainer(context, record)
+  await removeContainer(context, record, force)
 }
 
-async function removeContainer(context: Context, record: ContainerRecord): Promise<void> {
+/** Of a creation that was killed: its processes have ended with it, its groups have not. */
+function removeLeft({ kernel, store }: Context, id: string): void {
+  const { groups } = store.leftOf(id)
+  if (groups.length > 0) {
+    killGroup(kernel, groups)
+    removeGroup(kernel, groups)
+  }
+  store.remove(id)
+}
+
+async function removeContainer(context: Context, record: ContainerRecord, force: boolean): Promise<void> {
   const { kernel, store } = context
-  const hooks = poststopHooks(context, record)
-  endFirst(context, record)
+  const hooks = record.poststopRan ? undefined : lastHooks(context, record, force)
+  endFirst(kernel, record)
   if (record.groups.length > 0) {
     killGroup(kernel, record.groups)
     removeGroup(kernel, record.groups)
@@ -55,22 +67,18 @@ async function removeContainer(context: Context, record: ContainerRecord): Promi
   hooks?.()
 }
 
-/** Nothing with its number is touched: the process is held by a descriptor while its start time is compared. */
-function endFirst({ kernel }: Context, { pid, startTime, groups }: ContainerRecord): void {
-  const pidfd = pid === 0 ? undefined : openPidfd(kernel, pid)
-  if (pidfd === undefined) return
+const POSTSTOP = '"poststop"'
+
+/** By force also where the configuration can no longer be read: nothing else says which hooks there were. */
+function lastHooks(context: Context, record: ContainerRecord, force: boolean): (() => void) | undefined {
   try {
-    if (!isAlive(kernel, pid, startTime)) return
-    signalPidfd(kernel, pidfd, SIGKILL)
-    // What stands still in v1's freezer takes no signal before it is thawed.
-    if (groups.length > 0) killGroup(kernel, groups)
-    awaitEnd(kernel, pidfd, pid)
-  } finally {
-    close(kernel, pidfd)
+    return poststopHooks(context, record)
+  } catch (error) {
+    if (!force) throw error
+    context.log.warn(`The hooks of the end of container ${record.id} are not known: ${(error as Error).message}`)
+    return undefined
   }
 }
-
-const POSTSTOP = '"poststop"'
 
 /** Read before the state goes; they run when all else is gone (runtime.md#lifecycle). */
 function poststopHooks({ kernel, store, log }: Context, record: ContainerRecord): (() => void) | undefined {

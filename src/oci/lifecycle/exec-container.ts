@@ -25,7 +25,7 @@ import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
 import { adoptOrphans } from './follow.ts'
 import { checkConsole, endMaker } from './hand-over.ts'
-import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
+import { keepDescriptors, type KeptDescriptors, passedOn } from './kept-descriptors.ts'
 import type { ReadyProcess } from './ready-first.ts'
 import { securityModules } from './security-modules.ts'
 
@@ -120,7 +120,7 @@ async function execute(execution: Execution): Promise<Executed> {
       process,
       linux: config.linux,
       ready,
-      preserved: kept.preserved,
+      ...passedOn(kept),
       exec: true,
       ...(kept.listener === undefined ? {} : { listener: listenerOf(execution, kept.listener, pid) }),
     })
@@ -222,7 +222,8 @@ function makeReady({ context, record, config, process }: Execution, { agent, kep
     if (terminal) p.send(terminal.master)
     const result = agent.run(p)
     terminal?.check(result)
-    const { executable, env } = ready.finish(result, (more) => agent.run(more))
+    const { executable, env, warnings } = ready.finish(result, (more) => agent.run(more))
+    warnings.forEach((warning) => context.log.warn(warning))
     if (!terminal) return { executable, env, stdio: kept.stdio }
     const slave = Number(result.get(terminal.slave))
     return { executable, env, stdio: [slave, slave, slave], master: result.descriptors[0] as number }

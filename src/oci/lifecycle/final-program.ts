@@ -15,6 +15,8 @@ export interface FinalProcess {
   readonly linux: Linux | undefined
   readonly ready: ReadyProcess
   readonly preserved: readonly number[]
+  /** How many of these are sockets for the program to listen on */
+  readonly listening?: number
   /** Listens for `start`: waited for first */
   readonly gate?: number
   /** Where the descriptor of seccomp notifications goes, with this message */
@@ -24,7 +26,7 @@ export interface FinalProcess {
 
 /** The program that ends in the execution of the user's. */
 export async function finalProgram(kernel: Kernel, final: FinalProcess): Promise<Program> {
-  const { process, linux, ready, preserved, gate, listener, exec } = final
+  const { process, linux, ready, preserved, listening = 0, gate, listener, exec } = final
   const filter = linux?.seccomp ? await compiledFilter(linux.seccomp) : undefined
   const p = program()
   if (gate !== undefined) gateSteps(p, gate)
@@ -32,7 +34,7 @@ export async function finalProgram(kernel: Kernel, final: FinalProcess): Promise
   finalSteps(p, {
     process,
     executable: ready.executable,
-    env: preserved.length > 0 ? [...ready.env, ...listenEnvironment(ready.env, preserved.length)] : ready.env,
+    env: listening > 0 ? [...ready.env, ...listenEnvironment(ready.env, listening)] : ready.env,
     descriptors: [...ready.stdio, ...preserved].map((source, target): DescriptorMove => [source, target]),
     openFiles: { soft: limit.soft ?? UNLIMITED, hard: limit.hard ?? UNLIMITED },
     ...(exec === undefined ? {} : { exec }),

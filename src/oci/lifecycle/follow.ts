@@ -1,6 +1,5 @@
-import type { GroupPlace } from '../../features/cgroups/group-place.ts'
 import { call } from '../../kernel/call.ts'
-import { close } from '../../kernel/descriptors.ts'
+import { close, O, tryOpen } from '../../kernel/descriptors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { socketPair } from '../../kernel/socket.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
@@ -10,6 +9,8 @@ import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Created } from './create-container.ts'
 import { STATE_FILES } from '../state/state-store.ts'
+import { LIMITS } from '../../protocol/wire.ts'
+import { instanceOf } from './record-of.ts'
 
 const PR_SET_CHILD_SUBREAPER = 36
 
@@ -24,6 +25,8 @@ export interface Followed {
   readonly master?: number
   /** What is left to do at its end, and the command that does more of it when this fails or is absent */
   readonly cleanup?: Program
+  /** Descriptor of the state directory for that program: the agent has it behind the terminal's master */
+  readonly state?: number
   readonly command?: readonly string[]
 }
 
@@ -31,13 +34,14 @@ export interface Followed {
  * Becomes the process that waits: 20 KiB instead of an engine of JavaScript, which passes signals on, relays the terminal, cleans up
  * and ends with the status of the container (agent/follow.c).
  */
-export function follow(kernel: Kernel, { pid, master, cleanup, command = [] }: Followed): never {
+export function follow(kernel: Kernel, { pid, master, cleanup, state, command = [] }: Followed): never {
   const [ours, theirs] = socketPair(kernel)
   const orders = SyncAgent.fresh(kernel, ours)
   if (cleanup) orders.cleanup(1, cleanup)
   orders.follow({ pid, terminal: master !== undefined, command })
   close(kernel, ours)
-  return kernel.becomeAgent(theirs, master === undefined ? [] : [master], ['-f'])
+  const kept = [master, state].filter((fd) => fd !== undefined)
+  return kernel.becomeAgent(theirs, kept, ['-f'])
 }
 
 /** Stays with a container until its end, then deletes it unless it is to be kept. */
@@ -65,24 +69,44 @@ export interface Stay {
 export function stayUntilEnd(context: Context, { record, config, keep, master }: Stay): never {
   const { kernel, store, options } = context
   const simple = !keep && !config.hooks?.poststop && !record.scope && !record.closDirectory
+  // Held before others may delete it.
+  const removing = simple ? removal(context, record, LIMITS.KEPT + (master === undefined ? 0 : 1)) : {}
   store.release(record.id)
   return follow(kernel, {
     pid: record.pid,
     ...(master === undefined ? {} : { master }),
-    ...(simple || keep ? { cleanup: keep ? program() : removal(record.groups, store.directory(record.id)) } : {}),
-    command: [...kernel.self, '--root', options.root, 'delete', '--force', record.id, '--exit-code'],
+    ...(keep ? { cleanup: program() } : {}),
+    ...removing,
+    command: [
+      ...[...kernel.self, '--root', options.root],
+      ...['delete', '--force', record.id, '--of', instanceOf(record), '--exit-code'],
+    ],
   })
 }
 
-/** What `delete` does for a container that made no groups of its own and left nobody behind. */
-function removal(groups: readonly GroupPlace[], directory: string): Program {
+/**
+ * What `delete` does for a container that made no groups of its own and left nobody behind. Somebody else may have deleted it by then, and
+ * another may have its id: the state directory is held by descriptor, locked, and still has a record, or all is left to the command.
+ */
+function removal(
+  { kernel, store }: Context,
+  { id, groups }: ContainerRecord,
+  held: number,
+): Pick<Followed, 'cleanup' | 'state'> {
+  const directory = store.directory(id)
+  const state = tryOpen(kernel, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW)
+  if (state < 0) return {}
   const p = program()
+  p.because('state', 'Nobody else works on it, and it is there still: EAGAIN or ENOENT leaves it to "delete"')
+  p.fcntl(held, 'F_SETFD', FD_CLOEXEC)
+  p.flock(held, ['LOCK_EX', 'LOCK_NB'])
+  p.statx(held, STATE_FILES.record, ['AT_SYMLINK_NOFOLLOW'], ['STATX_TYPE'])
   p.because('cgroups', 'The container has ended: its groups are empty')
   for (const place of groups) p.tolerate('ENOENT').unlinkat('AT_FDCWD', place.directory, ['AT_REMOVEDIR'])
   p.because('state', 'The record first: no reader sees half of it')
-  for (const name of [STATE_FILES.record, STATE_FILES.config]) {
-    p.tolerate('ENOENT').unlinkat('AT_FDCWD', `${directory}/${name}`, [])
-  }
+  for (const name of [STATE_FILES.record, STATE_FILES.config]) p.tolerate('ENOENT').unlinkat(held, name, [])
   p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
-  return p
+  return { cleanup: p, state }
 }
+
+const FD_CLOEXEC = 1

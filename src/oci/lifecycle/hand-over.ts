@@ -12,12 +12,13 @@ import type { Created } from './create-container.ts'
 import { finalProgram, type FinalProcess } from './final-program.ts'
 import { stateText } from './hook-state.ts'
 import { runHooks } from './hooks.ts'
+import { passedOn } from './kept-descriptors.ts'
 
 /** File of what `start` needs to go on where hooks of the container come between: a `LaterStart` */
 export const LATER_START = 'start.json'
 
 /** What `create` leaves to `start` when hooks run between the gate and the execution. */
-export type LaterStart = Pick<FinalProcess, 'ready' | 'preserved' | 'listener'>
+export type LaterStart = Pick<FinalProcess, 'ready' | 'preserved' | 'listening' | 'listener'>
 
 /** Leaves the first process at the gate, and the container to `start`. */
 export async function leaveAtGate(created: Created): Promise<void> {
@@ -26,7 +27,7 @@ export async function leaveAtGate(created: Created): Promise<void> {
   try {
     const gate = kept.gate as number
     if (bundle.config.hooks?.startContainer) {
-      const later: LaterStart = { ready: created.ready, preserved: kept.preserved, ...listenerOf(created) }
+      const later: LaterStart = { ready: created.ready, ...passedOn(kept), ...listenerOf(created) }
       writeAtomic(context.kernel, `${context.store.directory(options.id)}/${LATER_START}`, JSON.stringify(later))
       const p = program()
       gateSteps(p, gate)
@@ -55,6 +56,8 @@ export async function startAtOnce(created: Created): Promise<void> {
   try {
     const p = await finalProgram(kernel, finalOf(created))
     store.save(record)
+    // It counts as created: whatever ends it now, its hooks of the end run.
+    undo.hooksRan()
     await announce(created)
     const state = stateText(record, 'created', ociVersion)
     runHooks(hooks, 'startContainer', { kernel, place: first.agent, state })
@@ -101,7 +104,7 @@ const withFinal = (record: ContainerRecord, executable: string, steps: number): 
 function finalOf(created: Created): FinalProcess {
   const { creation, ready } = created
   const { process, linux } = creation.bundle.config
-  return { process: process as Process, linux, ready, preserved: creation.kept.preserved, ...listenerOf(created) }
+  return { process: process as Process, linux, ready, ...passedOn(creation.kept), ...listenerOf(created) }
 }
 
 function listenerOf({ creation, record }: Created): Pick<FinalProcess, 'listener'> {

@@ -13,6 +13,8 @@ export interface KeptDescriptors {
   readonly stdio: readonly number[]
   /** What becomes 3, 4, … */
   readonly preserved: readonly number[]
+  /** How many of these, the first ones, are sockets that the caller was handed by LISTEN_FDS (sd_listen_fds(3)) */
+  readonly listening?: number
   /** Listens for `start` */
   readonly gate?: number
   /** Connected to the agent of seccomp notifications */
@@ -32,10 +34,12 @@ export function keepDescriptors(kernel: Kernel, { process, seccomp, preserve, ga
   const all: number[] = []
   const keep = (fd: number): number => LIMITS.KEPT + all.push(fd) - 1
   const stdio = process.terminal ? [] : [0, 1, 2].map(keep)
-  const preserved = preservedDescriptors(kernel, preserve).map(keep)
+  const listening = handedSockets(kernel)
+  const preserved = preservedDescriptors(kernel, listening + preserve).map(keep)
   return {
     stdio,
     preserved,
+    ...(listening > 0 ? { listening } : {}),
     ...(gate === undefined ? {} : { gate: keep(listenUnix(kernel, gate)) }),
     ...(seccomp?.listenerPath && notifies(seccomp)
       ? { listener: keep(connectUnix(kernel, seccomp.listenerPath)) }
@@ -48,14 +52,35 @@ export function keepDescriptors(kernel: Kernel, { process, seccomp, preserve, ga
 const notifies = ({ defaultAction, syscalls = [] }: Seccomp): boolean =>
   [defaultAction, ...syscalls.map(({ action }) => action)].includes('SCMP_ACT_NOTIFY')
 
+/** Of what is kept, what becomes 3, 4, … of the program. */
+export const passedOn = ({
+  preserved,
+  listening,
+}: KeptDescriptors): Pick<KeptDescriptors, 'preserved' | 'listening'> => ({
+  preserved,
+  ...(listening === undefined ? {} : { listening }),
+})
+
+/** Some engines set LISTEN_PID to the caller of theirs, others not at all; a number that is another process's counts for nobody here. */
+function handedSockets(kernel: Kernel): number {
+  const { LISTEN_FDS: count = '', LISTEN_PID: pid } = kernel.env
+  const isOurs = pid === undefined || pid === '' || Number(pid) === attempt(kernel, 'getpid')
+  return isOurs && /^[1-9]\d{0,2}$/.test(count) ? Number(count) : 0
+}
+
 const F_GETFD = 1
+const FD_CLOEXEC = 1
 
 function preservedDescriptors(kernel: Kernel, count: number): number[] {
   const wanted = Array.from({ length: count }, (_, index) => 3 + index)
-  const closed = wanted.find((fd) => attempt(kernel, 'fcntl', fd, F_GETFD) < 0)
+  // What the engine of JavaScript or this program has opened is close-on-exec; what came over an exec is not.
+  const closed = wanted.find((fd) => {
+    const flags = attempt(kernel, 'fcntl', fd, F_GETFD)
+    return flags < 0 || (flags & FD_CLOEXEC) !== 0
+  })
   if (closed === undefined) return wanted
   throw new InvalidInputError(
-    `--preserve-fds ${count} wants descriptors 3 to ${2 + count}, and ${closed} is not open`,
+    `--preserve-fds or LISTEN_FDS wants descriptors 3 to ${2 + count}, and ${closed} is not open`,
     {
       field: '--preserve-fds',
     },

@@ -51,6 +51,10 @@ export function makerProgram({ config, namespaces, group, idWriter, kept, openSo
   openSources?.(p).forEach((fd) => p.send(fd))
   if (namespaces.newTime) timeNamespaceSteps(p, config.linux?.timeOffsets)
   joinNamespaceSteps(p, namespaces.joinedByMaker, joined)
+  if (isVisible(namespaces)) {
+    p.because('namespaces', 'Others are in its pid namespace already: not to be looked into by them (CVE-2016-9962)')
+    p.prctl('PR_SET_DUMPABLE', 0, 0, 0, 0)
+  }
   p.because('namespaces', '/linux/namespaces: the first process, born in all that are new, with a socket of its own')
   const fromCaller = Array.from({ length: kept }, (_, index) => p.attached(1 + index))
   const { pid, pidfd } = cloneStep(p, {
@@ -68,3 +72,7 @@ export function makerProgram({ config, namespaces, group, idWriter, kept, openSo
   }
   return { program: p, pid, procfs, entry }
 }
+
+/** In a user namespace of its own nobody of another one has rights over it, and its maps could not be written by an ordinary user. */
+const isVisible = ({ user, joinedByMaker }: NamespacePlan): boolean =>
+  user !== 'new' && joinedByMaker.some(({ type }) => type === 'pid')

@@ -6,7 +6,6 @@ import { SyncAgent } from '../../kernel/agent.ts'
 import type { RawReply } from '../../kernel/answers.ts'
 import { readText, removeFile } from '../../kernel/files.ts'
 import { connectUnix } from '../../kernel/socket.ts'
-import { signalProcess } from '../../kernel/process.ts'
 import { errnoName } from '../../linux/errno.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -15,8 +14,6 @@ import { finalProgram } from './final-program.ts'
 import { LATER_START, type LaterStart, runPoststart } from './hand-over.ts'
 import { stateText } from './hook-state.ts'
 import { runHooks, runHooksAnyway } from './hooks.ts'
-
-const SIGKILL = 9
 
 /** Opens the gate of a created container, and hears whether its program was executed. */
 export async function startContainer(context: Context, id: string): Promise<void> {
@@ -33,7 +30,7 @@ export async function startContainer(context: Context, id: string): Promise<void
     )
   }
   const directory = store.directory(id)
-  const agent = SyncAgent.attach(kernel, connectUnix(kernel, `${directory}/${STATE_FILES.start}`))
+  const agent = SyncAgent.attach(kernel, passGate(context, record))
   removeFile(kernel, `${directory}/${STATE_FILES.start}`)
   const later = readText(kernel, `${directory}/${LATER_START}`)
   // Only hooks need the configuration again.
@@ -43,8 +40,20 @@ export async function startContainer(context: Context, id: string): Promise<void
     else reportExecution(agent.nextReply(), record)
     if (hooks?.hooks?.poststart) runPoststart(kernel, hooks.hooks, stateText(record, 'running', hooks.ociVersion))
   } catch (error) {
-    giveUp(context, record, hooks)
+    await giveUp(context, record, hooks)
     throw error
+  }
+}
+
+/** A "start" that was killed may have gone through the gate and have left the sign that it is shut. */
+function passGate({ kernel, store }: Context, { id }: ContainerRecord): number {
+  const path = `${store.directory(id)}/${STATE_FILES.start}`
+  try {
+    return connectUnix(kernel, path)
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== 'ECONNREFUSED') throw error
+    removeFile(kernel, path)
+    throw new StateError(`Container ${JSON.stringify(id)} was started already`, { state: 'running', wanted: 'created' })
   }
 }
 
@@ -93,9 +102,16 @@ function reportExecution(reply: RawReply | undefined, { final }: ContainerRecord
 }
 
 /** A start that failed leaves a stopped container: its hooks of the end run now, as for one that ended by itself. */
-function giveUp({ kernel, log }: Context, record: ContainerRecord, config: Config | undefined): void {
-  signalProcess(kernel, record.pid, SIGKILL)
+async function giveUp(
+  { kernel, store, log }: Context,
+  record: ContainerRecord,
+  config: Config | undefined,
+): Promise<void> {
+  const { endFirst } = await import('./end-first.ts')
+  endFirst(kernel, record)
   if (!config?.hooks?.poststop) return
+  // Before they run: what is left to `delete` is not to run them a second time.
+  store.save({ ...record, poststopRan: true })
   const place = SyncAgent.start(kernel)
   const state = stateText(record, 'stopped', config.ociVersion)
   runHooksAnyway(config.hooks, 'poststop', { kernel, place, state }, (text) => log.warn(text))

@@ -1,6 +1,6 @@
 import type { Config } from '../../bundle/spec.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
-import type { SyncAgent } from '../../kernel/agent.ts'
+import { SyncAgent } from '../../kernel/agent.ts'
 import { removeDirectory } from '../../kernel/directories.ts'
 import { signalProcess } from '../../kernel/process.ts'
 import { killGroup } from '../cgroups/kill-group.ts'
@@ -59,12 +59,13 @@ export class Undo {
     const { kernel, store, log } = this.#context
     const steps: (() => void | Promise<void>)[] = [
       () => void (this.#pid !== undefined && signalProcess(kernel, this.#pid, SIGKILL)),
-      () => void (this.#hooksRan && this.#poststop()),
       () => void this.#maker.end(),
       () => this.#stopScope(),
       () => void (this.#places.length > 0 && (killGroup(kernel, this.#places), removeGroup(kernel, this.#places))),
       () => void (this.#closDirectory && removeDirectory(kernel, this.#closDirectory)),
       () => void (this.#isClaimed && store.remove(this.#id)),
+      // When all else is gone (runtime.md#lifecycle)
+      () => void (this.#hooksRan && this.#poststop()),
     ]
     for (const step of steps) {
       try {
@@ -77,9 +78,12 @@ export class Undo {
 
   #poststop(): void {
     const { kernel, log } = this.#context
-    const facts = { id: this.#id, pid: 0, bundle: this.#bundle, annotations: this.#config?.annotations ?? {} }
-    const state = stateText(facts, 'stopped', this.#config?.ociVersion ?? '')
-    runHooksAnyway(this.#config?.hooks, 'poststop', { kernel, place: this.#maker, state }, (text) => log.warn(text))
+    if (!this.#config?.hooks?.poststop) return
+    const place = SyncAgent.start(kernel)
+    const facts = { id: this.#id, pid: 0, bundle: this.#bundle, annotations: this.#config.annotations ?? {} }
+    const state = stateText(facts, 'stopped', this.#config.ociVersion)
+    runHooksAnyway(this.#config.hooks, 'poststop', { kernel, place, state }, (text) => log.warn(text))
+    place.end()
   }
 
   async #stopScope(): Promise<void> {

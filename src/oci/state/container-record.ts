@@ -5,7 +5,7 @@ import type { GroupPlace } from '../../features/cgroups/group-place.ts'
 export interface ContainerRecord {
   readonly id: string
   readonly ociVersion: string
-  /** As this pid namespace numbers it */
+  /** As this pid namespace numbers it; 0 before it was made: the record says then what is to be removed should it never be */
   readonly pid: number
   /** Of `pid`, in clock ticks since boot (proc_pid_stat(5) field 22): a later process with its number is another */
   readonly startTime: number
@@ -24,6 +24,8 @@ export interface ContainerRecord {
   readonly scope?: string
   /** Directory of resctrl to be removed with it */
   readonly closDirectory?: string
+  /** The hooks of its end ran already: its start failed */
+  readonly poststopRan?: true
   /** What its first process waits to execute, by a program of so many steps: `start` says by it what failed */
   readonly final?: { readonly executable: string; readonly steps: number }
 }

@@ -27,6 +27,7 @@ export function parseRecord(id: string, text: string): ContainerRecord {
     groups: listAt(fields['groups'], '/groups').map(placeAt),
     ...(scope === undefined ? {} : { scope }),
     ...(closDirectory === undefined ? {} : { closDirectory }),
+    ...(fields['poststopRan'] === true ? { poststopRan: true } : {}),
     ...(final === undefined ? {} : { final }),
   }
 }

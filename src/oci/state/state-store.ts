@@ -20,7 +20,7 @@ export const STATE_FILES = {
   start: 'start.sock',
 } as const
 
-/** What was found under an id: a record; a directory without one, whose creation goes on or never ended; nothing. */
+/** What was found under an id: a record; a directory without one of a process, whose creation goes on or never ended; nothing. */
 export type Found = ContainerRecord | 'incomplete' | undefined
 
 export interface FindOptions {
@@ -80,10 +80,15 @@ export class StateStore {
     const directory = this.directory(id)
     if (!this.#checkRoot()) return undefined
     if (lock ? !this.#lock(id) : !this.#check(directory)) return undefined
-    const text = readOwnFile(this.#kernel, `${directory}/${STATE_FILES.record}`)
-    if (text !== undefined) return this.#parse(id, text)
+    const record = this.#read(id)
+    if (record !== undefined) return record.pid === 0 ? 'incomplete' : record
     // Removed since it was looked at?
     return stat(this.#kernel, directory) === undefined ? undefined : 'incomplete'
+  }
+
+  /** What a creation that was killed may have left, beside its directory. @throws as `find` */
+  leftOf(id: string): Pick<ContainerRecord, 'groups'> {
+    return this.#read(id) ?? { groups: [] }
   }
 
   /**
@@ -240,6 +245,11 @@ export class StateStore {
     return this.#isLocked(id)
       ? 'another command makes or removes it right now'
       : `the command that made it was killed; carrel-oci delete --force ${id} removes what is left`
+  }
+
+  #read(id: string): ContainerRecord | undefined {
+    const text = readOwnFile(this.#kernel, `${this.directory(id)}/${STATE_FILES.record}`)
+    return text === undefined ? undefined : this.#parse(id, text)
   }
 
   #parse(id: string, text: string): ContainerRecord {

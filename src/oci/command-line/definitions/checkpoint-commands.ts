@@ -18,7 +18,7 @@ const criuOptions = () =>
       kind: 'choice',
       value: 'MODE',
       choices: ['soft', 'full', 'strict', 'ignore'],
-      help: 'What becomes of control groups: soft (the default), full, strict, ignore',
+      help: 'What criu does with control groups: ignore (the default: the configuration says), soft, full, strict',
     },
     {
       name: 'empty-ns',
@@ -32,7 +32,10 @@ export const checkpoint = () =>
   ({
     name: 'checkpoint',
     summary: 'write a running container to files',
-    description: ['Asks criu(8) to write the processes of a container to images, from which restore makes them again.'],
+    description: [
+      'Asks criu(8) to write the processes of a container to images, from which restore makes them again.',
+      'A container with a terminal cannot be written, nor what exec has made, nor a namespace that was joined unless it is of type network, ipc or uts. Standard streams must be pipes, or files of the host.',
+    ],
     operands: [ID],
     options: [
       ...criuOptions(),
@@ -57,7 +60,10 @@ export const restore = () =>
   ({
     name: 'restore',
     summary: 'make a container from files of a checkpoint',
-    description: ['Asks criu(8) to make the processes again that checkpoint has written.'],
+    description: [
+      'Asks criu(8) to make the processes again that checkpoint has written, in a control group of their own.',
+      'Standard streams that were pipes become those of this command; one that was a file wants a file of the same length, and the null device stays what it is. Hooks of the kinds prestart and createRuntime run while the processes stand still.',
+    ],
     operands: [ID],
     options: [
       ...criuOptions(),

@@ -151,6 +151,13 @@ export const remove = () =>
         help: 'Kill it first if it has not stopped; a container that does not exist is no error',
       },
       { name: 'exit-code', kind: 'number', value: 'N', help: 'End with this status: for run', hidden: true },
+      {
+        name: 'of',
+        kind: 'text',
+        value: 'PID:TIME',
+        help: 'Only the one whose first process this is: for run',
+        hidden: true,
+      },
     ],
   }) as const satisfies CommandDefinition
 
