@@ -92,6 +92,13 @@ static void begin_at_standard_input(bool privileged) {
   image_execute(privileged);
 }
 
+/* A child that has ended already is for whoever follows it to reap: the loop hears of no signal until then. */
+static void await_orders(void) {
+  signals_rest();
+  (void)sys_close(agent.signals);
+  agent.signals = -1;
+}
+
 void agent_start(uint64_t *stack) {
   const uint64_t count = stack[0];
   char none[] = "";
@@ -123,8 +130,10 @@ void agent_start(uint64_t *stack) {
   (void)sys_prctl(PR_SET_CHILD_SUBREAPER, 1);
   (void)sys_prctl(PR_SET_NAME, ADDRESS("carrel"));
   if (!instead) descriptor_limit();
-  /* A call that blocks when Node dies must return, so that the loop sees the end of the socket. */
-  signals_open(SIG_WAKE);
+  /* A call that blocks when Node dies must return, so that the loop sees the end of the socket. In the place of a command, the parent is
+   * the command's: its end is no signal to pass on, but for the one that the caller has asked for. */
+  signals_open(instead ? signals_on_parent_death() : SIG_WAKE);
+  if (instead) await_orders();
   input_reset();
   loop_run();
 }

@@ -22,7 +22,7 @@ function oci(...words: readonly string[]): string {
   return execFileSync(process.execPath, [runtime, '--root', states, ...words], { encoding: 'utf8' })
 }
 
-const status = (id: string): string => (JSON.parse(oci('state', id)) as { status: string }).status
+const statusOf = (container: string): string => (JSON.parse(oci('state', container)) as { status: string }).status
 
 try {
   // A root file system of the host's own folders. `spec` writes the rest: few rights, six namespaces, a filter.
@@ -62,13 +62,13 @@ try {
   // Engines do it in steps. A created container has everything but its program; no process of the runtime stays with it.
   write('sleep', '1000')
   execFileSync(process.execPath, [runtime, '--root', states, 'create', '--bundle', bundle, id], { stdio: 'ignore' })
-  console.log(status(id))
+  console.log(statusOf(id))
   oci('start', id)
-  console.log(status(id))
+  console.log(statusOf(id))
   assert.equal(oci('exec', id, 'cat', '/proc/1/comm'), 'sleep\n')
 
   oci('kill', id, 'KILL')
-  while (status(id) !== 'stopped') await setTimeout(10)
+  while (statusOf(id) !== 'stopped') await setTimeout(10)
   oci('delete', id)
   assert.deepEqual(JSON.parse(oci('list', '--format', 'json')) ?? [], [])
 } finally {

@@ -1619,6 +1619,16 @@ _Static_assert((unsigned)(AT_SYMLINK_NOFOLLOW) == (unsigned)256u, "AT_SYMLINK_NO
 #else
 extern char missing_AT_SYMLINK_NOFOLLOW;
 #endif
+#ifdef AT_EACCESS
+_Static_assert((unsigned)(AT_EACCESS) == (unsigned)512u, "AT_EACCESS");
+#else
+extern char missing_AT_EACCESS;
+#endif
+#ifdef AT_EMPTY_PATH
+_Static_assert((unsigned)(AT_EMPTY_PATH) == (unsigned)4096u, "AT_EMPTY_PATH");
+#else
+extern char missing_AT_EMPTY_PATH;
+#endif
 #ifdef AT_REMOVEDIR
 _Static_assert((unsigned)(AT_REMOVEDIR) == (unsigned)512u, "AT_REMOVEDIR");
 #else
@@ -1634,20 +1644,10 @@ _Static_assert((unsigned)(AT_NO_AUTOMOUNT) == (unsigned)2048u, "AT_NO_AUTOMOUNT"
 #else
 extern char missing_AT_NO_AUTOMOUNT;
 #endif
-#ifdef AT_EMPTY_PATH
-_Static_assert((unsigned)(AT_EMPTY_PATH) == (unsigned)4096u, "AT_EMPTY_PATH");
-#else
-extern char missing_AT_EMPTY_PATH;
-#endif
 #ifdef AT_RECURSIVE
 _Static_assert((unsigned)(AT_RECURSIVE) == (unsigned)32768u, "AT_RECURSIVE");
 #else
 extern char missing_AT_RECURSIVE;
-#endif
-#ifdef AT_EACCESS
-_Static_assert((unsigned)(AT_EACCESS) == (unsigned)512u, "AT_EACCESS");
-#else
-extern char missing_AT_EACCESS;
 #endif
 #ifdef F_DUPFD
 _Static_assert((unsigned)(F_DUPFD) == (unsigned)0u, "F_DUPFD");

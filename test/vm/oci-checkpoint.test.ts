@@ -31,8 +31,11 @@ import {
 } from '../support/oci.ts'
 import { usualMounts } from '../support/oci-bundle.ts'
 import { isAlive } from '../support/proc.ts'
+import { requires } from '../support/requires.ts'
 
 useOci()
+
+const CRIU = requires({ root: true, program: '/usr/sbin/criu' })
 
 /** criu(8) and what it runs take seconds where the processor is software */
 const SLOW_MS = 30_000
@@ -109,120 +112,119 @@ async function restored({ id, made, images }: Running, ...flags: readonly string
   return { output, pid: Number(read(pidFile)) }
 }
 
-test('G09: a checkpoint ends the container, and a restore goes on where it was, with everything that it had', async () => {
-  const source = scratch('source')
-  mkdirSync(source)
-  writeFileSync(join(source, 'word'), 'bound\n')
-  undoAfterTest(() => rmSync(source, { recursive: true }))
-  const hooks = scratch('hooks')
-  const told = (kind: string): object => {
-    const note = `P=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/'); echo ${kind} $(sed -n 's/^State:.//p' /proc/$P/status) >>${hooks}`
-    return [{ path: '/bin/sh', args: ['sh', '-c', note], env: ['PATH=/bin:/usr/bin'] }]
-  }
-  const text = `i=0; while :; do i=$((i+1)); echo $i $(cat /var/run/data/word) $(cat /proc/self/cgroup); sleep 0.1; done`
-  const one = await running(
-    {
-      ...script(text),
-      mounts: [
-        ...usualMounts(),
-        { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro'] },
-        { destination: '/var/run/data', type: 'bind', source, options: ['rbind', 'ro'] },
-      ],
-      hooks: Object.fromEntries(['prestart', 'createRuntime', 'poststop'].map((kind) => [kind, told(kind)])),
-      linux: {
-        namespaces: [...NAMESPACES, { type: 'cgroup' }],
-        resources: {
-          devices: [{ allow: false, access: 'rwm' }],
-          memory: { limit: 64 * 2 ** 20 },
-          pids: { limit: 4 },
+test(
+  'a checkpoint ends the container, and a restore goes on where it was, with everything that it had',
+  CRIU,
+  async () => {
+    const source = scratch('source')
+    mkdirSync(source)
+    writeFileSync(join(source, 'word'), 'bound\n')
+    undoAfterTest(() => rmSync(source, { recursive: true }))
+    const hooks = scratch('hooks')
+    const told = (kind: string): object => {
+      const note = `P=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/'); echo ${kind} $(sed -n 's/^State:.//p' /proc/$P/status) >>${hooks}`
+      return [{ path: '/bin/sh', args: ['sh', '-c', note], env: ['PATH=/bin:/usr/bin'] }]
+    }
+    const text = `i=0; while :; do i=$((i+1)); echo $i $(cat /var/run/data/word) $(cat /proc/self/cgroup); sleep 0.1; done`
+    const one = await running(
+      {
+        ...script(text),
+        mounts: [
+          ...usualMounts(),
+          { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro'] },
+          { destination: '/var/run/data', type: 'bind', source, options: ['rbind', 'ro'] },
+        ],
+        hooks: Object.fromEntries(['prestart', 'createRuntime', 'poststop'].map((kind) => [kind, told(kind)])),
+        linux: {
+          namespaces: [...NAMESPACES, { type: 'cgroup' }],
+          resources: {
+            devices: [{ allow: false, access: 'rwm' }],
+            memory: { limit: 64 * 2 ** 20 },
+            pids: { limit: 4 },
+          },
         },
       },
-    },
-    // The mount is where a link of the image leads to.
-    (root) => {
-      mkdirSync(join(root, 'run/data'), { recursive: true })
-      symlinkSync('../run', join(root, 'var/run'))
-    },
-  )
-  const before = stateOf(one.id)
-  dump(one)
-  assert.equal(stateOf(one.id).status, 'stopped')
-  await eventually(
-    () => !isAlive(before.pid ?? 0),
-    () => 'it runs still',
-  )
-  const last = Number((lines(one.output).at(-1) ?? '').split(' ')[0])
-  ociOk(['delete', one.id])
-  rmSync(hooks)
+      // The mount is where a link of the image leads to.
+      (root) => {
+        mkdirSync(join(root, 'run/data'), { recursive: true })
+        symlinkSync('../run', join(root, 'var/run'))
+      },
+    )
+    const before = stateOf(one.id)
+    dump(one)
+    assert.equal(stateOf(one.id).status, 'stopped')
+    await eventually(
+      () => !isAlive(before.pid ?? 0),
+      () => 'it runs still',
+    )
+    const last = Number((lines(one.output).at(-1) ?? '').split(' ')[0])
+    ociOk(['delete', one.id])
+    rmSync(hooks)
 
-  const { output, pid } = await restored(one)
-  await counts(output, 3)
-  const [number, ...rest] = (lines(output)[1] ?? '').split(' ')
-  assert.ok(Number(number) >= last && Number(number) < last + 5, `${number} after ${last}`)
-  assert.deepEqual(rest, ['bound', '0::/'])
-  const state = stateOf(one.id)
-  assert.deepEqual([state.status, state.pid], ['running', pid])
-  const files = ['pids.max', 'memory.max'].map((file) => read(`/sys/fs/cgroup${one.made.cgroup}/${file}`).trim())
-  assert.deepEqual(files, ['4', String(64 * 2 ** 20)])
-  assert.ok(read(`/sys/fs/cgroup${one.made.cgroup}/cgroup.procs`).split('\n').includes(String(pid)))
-  const inside = ociOk([
-    'exec',
-    one.id,
-    '/bin/sh',
-    '-c',
-    'cat /sys/fs/cgroup/pids.max; echo x >/var/run/data/new || :; cat /dev/mem || :',
-  ])
-  assert.equal(inside.stdout, '4\n')
-  assert.match(inside.stderr, /new: Read-only file system[^]*(?:No such file|not permitted)/)
-  ociOk(['delete', '--force', one.id])
-  // Hooks of a restore find the processes standing still.
-  assert.deepEqual(
-    read(hooks)
-      .split('\n')
-      .map((line) => line.split(' ').slice(0, 2).join(' '))
-      .slice(0, 2),
-    ['prestart T', 'createRuntime T'],
-  )
-  assert.match(read(hooks), /^poststop/m)
-})
+    const { output, pid } = await restored(one)
+    await counts(output, 3)
+    const [number, ...rest] = (lines(output)[1] ?? '').split(' ')
+    assert.ok(Number(number) >= last && Number(number) < last + 5, `${number} after ${last}`)
+    assert.deepEqual(rest, ['bound', '0::/'])
+    const state = stateOf(one.id)
+    assert.deepEqual([state.status, state.pid], ['running', pid])
+    const files = ['pids.max', 'memory.max'].map((file) => read(`/sys/fs/cgroup${one.made.cgroup}/${file}`).trim())
+    assert.deepEqual(files, ['4', String(64 * 2 ** 20)])
+    assert.ok(read(`/sys/fs/cgroup${one.made.cgroup}/cgroup.procs`).split('\n').includes(String(pid)))
+    const inside = ociOk([
+      'exec',
+      one.id,
+      '/bin/sh',
+      '-c',
+      'cat /sys/fs/cgroup/pids.max; echo x >/var/run/data/new || :; cat /dev/mem || :',
+    ])
+    assert.equal(inside.stdout, '4\n')
+    assert.match(inside.stderr, /new: Read-only file system[^]*(?:No such file|not permitted)/)
+    ociOk(['delete', '--force', one.id])
+    // Hooks of a restore find the processes standing still.
+    assert.deepEqual(
+      read(hooks)
+        .split('\n')
+        .map((line) => line.split(' ').slice(0, 2).join(' '))
+        .slice(0, 2),
+      ['prestart T', 'createRuntime T'],
+    )
+    assert.match(read(hooks), /^poststop/m)
+  },
+)
 
-test('a container is left running by a pre-dump and by request; images refer to earlier ones; a restore in the foreground stays', async () => {
-  const one = await running()
-  const earlier = join(one.made.path, 'earlier')
-  dump({ ...one, images: earlier }, '--pre-dump')
-  assert.equal(stateOf(one.id).status, 'running')
-  dump(one, '--leave-running', '--parent-path', '../earlier')
-  const { pid } = stateOf(one.id)
-  assert.equal(stateOf(one.id).status, 'running')
-  assert.equal(readlinkSync(join(one.images, 'parent')), '../earlier')
-  const saved = lines(one.output).length
-  await counts(one.output, saved + 3)
-  ociOk(['delete', '--force', one.id])
-  assert.ok(!isAlive(pid ?? 0))
+test(
+  'a container is left running by a pre-dump and by request; images refer to earlier ones; a restore in the foreground stays',
+  CRIU,
+  async () => {
+    const one = await running()
+    const earlier = join(one.made.path, 'earlier')
+    dump({ ...one, images: earlier }, '--pre-dump')
+    assert.equal(stateOf(one.id).status, 'running')
+    dump(one, '--leave-running', '--parent-path', '../earlier')
+    const { pid } = stateOf(one.id)
+    assert.equal(stateOf(one.id).status, 'running')
+    assert.equal(readlinkSync(join(one.images, 'parent')), '../earlier')
+    const saved = lines(one.output).length
+    await counts(one.output, saved + 3)
+    ociOk(['delete', '--force', one.id])
+    assert.ok(!isAlive(pid ?? 0))
 
-  const { output, status } = await piped(['restore', '--bundle', one.made.path, '--image-path', one.images, one.id])
-  await counts(output, 3)
-  const [first = 0] = numbers(output)
-  assert.ok(first > 2 && first <= saved + 2, `${first} with ${saved} before`)
-  assert.equal(status(), '')
-  ociOk(['kill', one.id, 'KILL'])
-  await eventually(
-    () => status() === '137',
-    () => `restore ended with ${status()}`,
-  )
-  assert.notEqual(oci(['state', one.id]).status, 0)
-})
+    const { output, status } = await piped(['restore', '--bundle', one.made.path, '--image-path', one.images, one.id])
+    await counts(output, 3)
+    const [first = 0] = numbers(output)
+    assert.ok(first > 2 && first <= saved + 2, `${first} with ${saved} before`)
+    assert.equal(status(), '')
+    ociOk(['kill', one.id, 'KILL'])
+    await eventually(
+      () => status() === '137',
+      () => `restore ended with ${status()}`,
+    )
+    assert.notEqual(oci(['state', one.id]).status, 0)
+  },
+)
 
-test('a paused container is written and stays paused', async () => {
-  const one = await running()
-  ociOk(['pause', one.id])
-  dump(one, '--leave-running')
-  assert.equal(stateOf(one.id).status, 'paused')
-  ociOk(['resume', one.id])
-  await counts(one.output, lines(one.output).length + 2)
-})
-
-test('a TCP connection of the container goes on with --tcp-established, and is refused without', async () => {
+test('a TCP connection of the container goes on with --tcp-established, and is refused without', CRIU, async () => {
   const talk = `ip link set lo up; nc -l -p 9999 -e cat & sleep 0.5; (${COUNT}) | nc 127.0.0.1 9999`
   const capabilities = Object.fromEntries(['bounding', 'effective', 'permitted'].map((set) => [set, ['CAP_NET_ADMIN']]))
   const made = bundle({ process: { ...script(talk), capabilities } })
@@ -253,26 +255,30 @@ test('a TCP connection of the container goes on with --tcp-established, and is r
   assert.ok(first >= last && first < last + 5, `${first} after ${last}`)
 })
 
-test('namespaces that were joined are joined again: network by its descriptor, ipc and uts by their paths', async () => {
-  const other = await running({ ...script(COUNT) })
-  const holder = stateOf(other.id).pid ?? 0
-  const paths = { network: `/proc/${holder}/ns/net`, ipc: `/proc/${holder}/ns/ipc`, uts: `/proc/${holder}/ns/uts` }
-  const namespaces = [
-    ...Object.entries(paths).map(([type, path]) => ({ type, path })),
-    { type: 'pid' },
-    { type: 'mount' },
-  ]
-  const one = await running({ ...script(COUNT), hostname: undefined, linux: { namespaces } })
-  dump(one)
-  ociOk(['delete', one.id])
-  const { pid, output } = await restored(one)
-  await counts(output, 2)
-  for (const type of ['net', 'ipc', 'uts']) {
-    assert.equal(readlinkSync(`/proc/${pid}/ns/${type}`), readlinkSync(`/proc/${holder}/ns/${type}`))
-  }
-})
+test(
+  'namespaces that were joined are joined again: network by its descriptor, ipc and uts by their paths',
+  CRIU,
+  async () => {
+    const other = await running({ ...script(COUNT) })
+    const holder = stateOf(other.id).pid ?? 0
+    const paths = { network: `/proc/${holder}/ns/net`, ipc: `/proc/${holder}/ns/ipc`, uts: `/proc/${holder}/ns/uts` }
+    const namespaces = [
+      ...Object.entries(paths).map(([type, path]) => ({ type, path })),
+      { type: 'pid' },
+      { type: 'mount' },
+    ]
+    const one = await running({ ...script(COUNT), hostname: undefined, linux: { namespaces } })
+    dump(one)
+    ociOk(['delete', one.id])
+    const { pid, output } = await restored(one)
+    await counts(output, 2)
+    for (const type of ['net', 'ipc', 'uts']) {
+      assert.equal(readlinkSync(`/proc/${pid}/ns/${type}`), readlinkSync(`/proc/${holder}/ns/${type}`))
+    }
+  },
+)
 
-test('a container with users of its own is written and restored', async () => {
+test('a container with users of its own is written and restored', CRIU, async () => {
   const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
   const linux = { namespaces: [...NAMESPACES, { type: 'user' }], uidMappings: map, gidMappings: map }
   const one = await running({ ...script(COUNT), linux })
@@ -284,7 +290,7 @@ test('a container with users of its own is written and restored', async () => {
   assert.equal(statSync(`/proc/${pid}`).uid, 100_000)
 })
 
-test('what cannot be written or restored is refused, and nothing comes of it', async () => {
+test('what cannot be written or restored is refused, and nothing comes of it', CRIU, async () => {
   const one = await running()
   const without = oci(['--criu', '/no/such/criu', 'checkpoint', '--image-path', one.images, one.id])
   assert.equal(without.status, 1)

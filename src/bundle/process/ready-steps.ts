@@ -2,7 +2,7 @@ import { InvalidInputError, SyscallError, UnsupportedError } from '../../base/er
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
-import type { Linux, Process } from '../spec.ts'
+import type { Linux, Process, User } from '../spec.ts'
 import { afterUserSteps, beforeUserSteps, grantedCapabilities } from './capability-sets.ts'
 import { errnoWords } from './errno-words.ts'
 import { lookupSteps, resolveExecutable } from './executable.ts'
@@ -148,8 +148,25 @@ export function environment(env: readonly string[], home: string | undefined): r
   return [...byName.values()]
 }
 
+const ID_FIELDS: Readonly<Record<string, 'uid' | 'gid' | 'additionalGids'>> = {
+  setresuid: 'uid',
+  setresgid: 'gid',
+  setgroups: 'additionalGids',
+}
+
+/** EINVAL is an id that the user namespace has no mapping for (setresuid(2), setgroups(2)). */
+function unmappedError(error: SyscallError, user: User = { uid: 0, gid: 0 }): unknown {
+  const name = ID_FIELDS[error.call]
+  if (name === undefined || error.errno !== 'EINVAL') return error
+  const field = `/process/user/${name}`
+  const map = name === 'uid' ? '/linux/uidMappings' : '/linux/gidMappings'
+  const problem = `must be mapped in the user namespace, and ${JSON.stringify(user[name] ?? [])} is not: add it to ${map}`
+  return new InvalidInputError(`${field} ${problem}`, { field, cause: error })
+}
+
 /** What a failure of these steps means to whoever wrote the configuration; other errors are returned as they are. */
-export function readyError(error: unknown, { cwd, apparmorProfile }: Process): unknown {
+export function readyError(error: unknown, { cwd, apparmorProfile, user }: Process): unknown {
+  if (error instanceof SyscallError && error.feature === 'users') return unmappedError(error, user)
   if (!(error instanceof SyscallError) || error.feature !== 'process') return error
   const words = errnoWords(error.errno)
   const invalid = (field: string, problem: string): InvalidInputError =>

@@ -29,7 +29,7 @@ import {
 import { FD, NONE, VALUE, fds, out } from '../results.ts'
 import { FILE_TIMES, OPEN_HOW, STATX_STRUCT } from '../structs/files.ts'
 import { FCNTL } from '../tables/fcntl.ts'
-import { ACCESS, AT, CLOSE_RANGE, DUP, FALLOC, LOCK, MFD, OPEN, PIPE, RENAME, SEEK, STATX_AT } from '../tables/open.ts'
+import { ACCESS, ACCESS_AT, AT, CLOSE_RANGE, DUP, FALLOC, LOCK, MFD, OPEN, PIPE, RENAME, SEEK, STATX_AT } from '../tables/open.ts'
 import { STATX } from '../tables/statx.ts'
 
 /** Descriptors, paths and their contents. */
@@ -176,7 +176,7 @@ export const FILE_CALLS = {
   faccessat2: () => ({
     name: 'faccessat2',
     about: 'Asks whether a file may be accessed (5.8). EACCES, ENOENT',
-    params: [dirfd(), path(), flags(ACCESS, 'mode'), flags(AT)],
+    params: [dirfd(), path(), flags(ACCESS, 'mode'), flags(ACCESS_AT)],
     result: NONE,
   }),
   fchmodat: () => ({

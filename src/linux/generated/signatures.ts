@@ -54,6 +54,7 @@ import type {
   Statmount,
 } from '../statmount.ts'
 import type {
+  AccessAtFlag,
   AccessMode,
   AddressFamily,
   AtFlag,
@@ -1417,7 +1418,7 @@ export interface SysCalls {
   readlinkat(dirfd: number | 'AT_FDCWD', pathname: PathArg, options?: CallOptions): Promise<string>
 
   /** Asks whether a file may be accessed (5.8). EACCES, ENOENT. Man page: faccessat2(2) */
-  faccessat2(dirfd: number | 'AT_FDCWD', pathname: PathArg, mode: Flags<AccessMode>, flags: Flags<AtFlag>, options?: CallOptions): Promise<void>
+  faccessat2(dirfd: number | 'AT_FDCWD', pathname: PathArg, mode: Flags<AccessMode>, flags: Flags<AccessAtFlag>, options?: CallOptions): Promise<void>
 
   /** Sets the permissions of a file; follows links. EPERM, ENOENT. Man page: fchmodat(2) */
   fchmodat(dirfd: number | 'AT_FDCWD', pathname: PathArg, mode: number, options?: CallOptions): Promise<void>
@@ -2098,7 +2099,7 @@ export interface ProgramCalls {
   readlinkat(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg): Ref<string>
 
   /** Asks whether a file may be accessed (5.8). EACCES, ENOENT. Man page: faccessat2(2) */
-  faccessat2(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, mode: Flags<AccessMode>, flags: Flags<AtFlag>): void
+  faccessat2(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, mode: Flags<AccessMode>, flags: Flags<AccessAtFlag>): void
 
   /** Sets the permissions of a file; follows links. EPERM, ENOENT. Man page: fchmodat(2) */
   fchmodat(dirfd: number | 'AT_FDCWD' | Ref<Fd>, pathname: PathArg, mode: number | Ref<number>): void

@@ -53,7 +53,6 @@ export const AT = flagSet('AtFlag', 'linux/fcntl.h', () => ({
   AT_NO_AUTOMOUNT: 0x800,
   AT_EMPTY_PATH: 0x1000,
   AT_RECURSIVE: 0x8000,
-  AT_EACCESS: 0x200,
 }))
 export type AtFlag = NameOf<typeof AT>
 
@@ -179,6 +178,14 @@ export const UTIME = choiceSet('UtimeNsec', 'sys/stat.h', () => ({
   UTIME_OMIT: 0x3ffffffe,
 }))
 export type UtimeNsec = NameOf<typeof UTIME>
+
+/** Flags of faccessat2(2): one of them has the number of another call's. */
+export const ACCESS_AT = flagSet('AccessAtFlag', 'linux/fcntl.h', () => ({
+  AT_SYMLINK_NOFOLLOW: 0x100,
+  AT_EACCESS: 0x200,
+  AT_EMPTY_PATH: 0x1000,
+}))
+export type AccessAtFlag = NameOf<typeof ACCESS_AT>
 
 /** Flags of statx(2); the synchronisation is a choice of its own. */
 export const STATX_AT = flagSet(

@@ -35,7 +35,7 @@ export async function run(context: Context, { id, options }: Given<'checkpoint'>
   warnOfOthers(context, record)
   const freezer = freezerDirectory(kernel, record.groups)
   const words = [
-    ...criuWords(kernel, options, places),
+    ...criuWords(options, places),
     ...['--tree', String(record.pid), '--root', record.rootfs],
     ...(freezer === undefined ? [] : ['--freeze-cgroup', freezer]),
     ...outsideMountWords(kernel, { config, pid: record.pid }),

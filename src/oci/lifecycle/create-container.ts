@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../../base/errors.ts'
+import { InvalidInputError, UnsupportedError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
 import { type NamespacePlan, planNamespaces } from '../../bundle/namespaces/namespace-plan.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
@@ -11,7 +11,7 @@ import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { STATE_FILES } from '../state/state-store.ts'
 import type { CreateOptions } from './create-options.ts'
-import { idWriter, OwnRights } from './facts.ts'
+import { CAP_SYS_ADMIN, idWriter, OwnRights } from './facts.ts'
 import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
 import { makeFirst } from './make-first.ts'
 import { checkConsole } from './hand-over.ts'
@@ -81,7 +81,9 @@ export async function createContainer(
   const maker = SyncAgent.start(kernel)
   const undo = new Undo(context, options.id, maker)
   try {
-    const bundle = readBundle(context, options.bundle)
+    const bundle = await sized(context, readBundle(context, options.bundle), {
+      relayed: !detached && options.consoleSocket === undefined,
+    })
     if (bundle.config.process) {
       checkConsole(bundle.config.process, { consoleSocket: options.consoleSocket, detached })
     }
@@ -113,6 +115,13 @@ export async function createContainer(
   }
 }
 
+async function sized({ kernel }: Context, bundle: Bundle, { relayed }: { readonly relayed: boolean }): Promise<Bundle> {
+  const { config } = bundle
+  if (!relayed || !config.process?.terminal) return bundle
+  const { withCallersSize } = await import('./terminal-size.ts')
+  return { ...bundle, config: { ...config, process: withCallersSize(kernel, config.process) } }
+}
+
 /** Decides where the container goes. @throws InvalidInputError, UnsupportedError before anything is made */
 export function planCreation(
   context: Context,
@@ -127,6 +136,11 @@ export function planCreation(
   }
   const rights = new OwnRights(kernel)
   const namespaces = planNamespaces(linux)
+  if (namespaces.user === 'runtime' && rights.uid !== 0 && !rights.has(CAP_SYS_ADMIN)) {
+    const problem = `/linux/namespaces holds none of type "user": user ${rights.uid} may make no container without one`
+    const remedy = 'add {"type": "user"} with /linux/uidMappings and /linux/gidMappings (spec --rootless), or be root'
+    throw new UnsupportedError(problem, { fact: 'CAP_SYS_ADMIN', remedy })
+  }
   const group = planGroup(kernel, {
     id: options.id,
     manager: context.options.cgroupManager,

@@ -6,7 +6,6 @@ import { call, cString } from '../../kernel/call.ts'
 import { makeDirectories, workingDirectory } from '../../kernel/directories.ts'
 import { readText, textOf } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { stat } from '../../kernel/stat.ts'
 import { close } from '../../kernel/descriptors.ts'
 import { memoryFile, readFrom } from '../../kernel/memory-file.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
@@ -73,12 +72,11 @@ function letIn(kernel: Kernel, path: string, group: number): void {
 }
 
 /** Words of criu's command line that mean the same in both directions. */
-export function criuWords(kernel: Kernel, options: CriuOptions, { images, work }: CriuPlaces): string[] {
+export function criuWords(options: CriuOptions, { images, work }: CriuPlaces): string[] {
   return [
     ...['--images-dir', images, '--work-dir', work],
     // Any other mode mounts cgroup2 without options, which takes nsdelegate and memory_recursiveprot away from the host's.
     `--manage-cgroups=${options.manageCgroupsMode ?? 'ignore'}`,
-    ...(hasIptables(kernel) ? [] : ['--network-lock', 'nftables']),
     ...(options.tcpEstablished ? ['--tcp-established'] : []),
     ...(options.extUnixSk ? ['--ext-unix-sk'] : []),
     ...(options.shellJob ? ['--shell-job'] : []),
@@ -88,10 +86,6 @@ export function criuWords(kernel: Kernel, options: CriuOptions, { images, work }
     ...(options.emptyNs ?? []).flatMap((name) => ['--empty-ns', name === 'network' ? 'net' : name]),
   ]
 }
-
-/** By which criu holds packets back unless it is told otherwise; Debian's package of criu does not bring it, and links nftables. */
-const hasIptables = (kernel: Kernel): boolean =>
-  DEFAULT_PATH.split(':').some((directory) => stat(kernel, `${directory}/iptables-restore`) !== undefined)
 
 /** How a run of criu differs from another. */
 export interface CriuRun {

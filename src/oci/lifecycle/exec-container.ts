@@ -12,7 +12,7 @@ import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
 import { readText, writeAtomic } from '../../kernel/files.ts'
 import { isAlive, openPidfd } from '../../kernel/process.ts'
-import { program } from '../../program/builder.ts'
+import { type Program, program } from '../../program/builder.ts'
 import { cloneStep } from '../../program/special.ts'
 import { LIMITS } from '../../protocol/wire.ts'
 import type { Given } from '../command-line/definitions.ts'
@@ -20,10 +20,10 @@ import { assertNotFrozen } from '../cgroups/freeze.ts'
 import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
-import { OwnRights } from './facts.ts'
+import { OwnRights, setgroupsOf } from './facts.ts'
 import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
-import { adoptOrphans } from './follow.ts'
+import { adoptOrphans, holdOut } from './follow.ts'
 import { checkConsole, endMaker } from './hand-over.ts'
 import { keepDescriptors, type KeptDescriptors, passedOn } from './kept-descriptors.ts'
 import type { ReadyProcess } from './ready-first.ts'
@@ -50,9 +50,15 @@ export async function execInContainer(context: Context, given: Given<'exec'>): P
   }
   if (options.ignorePaused !== true) assertNotFrozen(kernel, record.groups)
   const { config } = parseConfig(store.configText(id))
-  const process = wantedProcess(context, config, given)
+  const wanted = wantedProcess(context, config, given)
+  const relayed = options.detach !== true && options.consoleSocket === undefined
+  const process = wanted.terminal && relayed ? await sized(context, wanted) : wanted
   checkConsole(process, { consoleSocket: options.consoleSocket, detached: options.detach === true })
   return execute({ context, given, record, config, process })
+}
+
+async function sized({ kernel }: Context, process: Process): Promise<Process> {
+  return (await import('./terminal-size.ts')).withCallersSize(kernel, process)
 }
 
 /** From a file of the caller's, or the container's own with what was given. */
@@ -126,7 +132,10 @@ async function execute(execution: Execution): Promise<Executed> {
     })
     if (given.options.pidFile) writeAtomic(kernel, given.options.pidFile, String(pid), { mode: 0o644 })
     const sent = await sendTerminal(execution, ready)
-    if (given.options.detach !== true) adoptOrphans(kernel)
+    if (given.options.detach !== true) {
+      adoptOrphans(kernel)
+      holdOut(kernel)
+    }
     endMaker(kernel, maker)
     try {
       conceived.agent.become(p)
@@ -164,13 +173,17 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   joinNamespaces(
     p,
     p.attached(1),
-    (config.linux?.namespaces ?? []).map(({ type }) => type),
+    (config.linux?.namespaces ?? []).map(({ type }) => type).filter((type) => type !== 'cgroup'),
   )
   p.because('exec', 'A child in the container’s namespaces, with a socket of its own to the caller')
   const made = cloneStep(p, {
     flags: [],
     control: p.attached(0),
-    keep: [...kept.all.map((_, index) => p.attached(2 + index)), ...(procfs && keepsProcfs ? [procfs.fd] : [])],
+    keep: [
+      ...kept.all.map((_, index) => p.attached(2 + index)),
+      ...(procfs && keepsProcfs ? [procfs.fd] : []),
+      p.attached(1),
+    ],
     ...(entry.cgroup ? { cgroup: entry.cgroup } : {}),
   })
   p.close(made.pidfd)
@@ -189,6 +202,18 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   }
 }
 
+/**
+ * Where groups are delegated (nsdelegate), whoever is in a namespace of groups makes no child in a group outside of it, and its maker is
+ * outside (cgroups(7)): this namespace is joined by the child itself.
+ */
+function joinCgroupSteps(p: Program, { linux }: Config, first: number): void {
+  if (linux?.namespaces?.some(({ type }) => type === 'cgroup')) {
+    p.because('namespaces', 'The container’s view of groups, from within them')
+    p.setns(first, ['CLONE_NEWCGROUP'])
+  }
+  p.close(first)
+}
+
 const hasUserNamespace = ({ linux }: Config): boolean => linux?.namespaces?.some(({ type }) => type === 'user') ?? false
 
 interface Making {
@@ -199,6 +224,7 @@ interface Making {
 
 function makeReady({ context, record, config, process }: Execution, { agent, kept, terminals }: Making): ReadyProcess {
   const p = program()
+  joinCgroupSteps(p, config, LIMITS.KEPT + kept.all.length + (usesSecurityModule(process) ? 1 : 0))
   if (hasUserNamespace(config)) namespaceRootSteps(p)
   const terminal = terminals
     ? terminals.terminalSteps(p, 'AT_FDCWD', {
@@ -212,6 +238,7 @@ function makeReady({ context, record, config, process }: Execution, { agent, kep
       process,
       ...(config.linux ? { linux: config.linux } : {}),
       exec: true,
+      setgroups: setgroupsOf(context.kernel, record.pid),
       resources: hasUserNamespace(config) ? 'done' : 'here',
       ...(hasUserNamespace(config) ? {} : { available: new OwnRights(context.kernel).grantable }),
       stdio: kept.stdio,

@@ -66,6 +66,10 @@ export function idWriter(rights: OwnRights, uids: readonly IdMapping[], gids: re
   return onlyOwn(uids, rights.uid) && onlyOwn(gids, rights.gid) ? 'single' : 'newuidmap'
 }
 
+/** What the user namespace of a process says of setgroups(2): one whose map an ordinary user wrote denies it (user_namespaces(7)). */
+export const setgroupsOf = (kernel: Kernel, pid: number | 'self' = 'self'): 'allow' | 'deny' =>
+  readText(kernel, `/proc/${pid}/setgroups`)?.startsWith('deny') ? 'deny' : 'allow'
+
 /** Finds out what the plan of the mounts depends on. */
 export function findMountFacts(
   kernel: Kernel,

@@ -19,6 +19,22 @@ export function adoptOrphans(kernel: Kernel): void {
   call(kernel, 'prctl', { args: 'PR_SET_CHILD_SUBREAPER, 1' }, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
+/** Those that end a process, and that somebody sends on purpose: HUP, INT, QUIT, USR1, USR2, TERM */
+const PASSED_ON = [1, 2, 3, 10, 12, 15]
+/** struct sigaction of the kernel: handler, flags, restorer, mask */
+const IGNORED = new BigUint64Array([1n, 0n, 0n, 0n])
+
+/**
+ * Between the start of a process and `follow` nobody passes signals on. One that ended this process then would leave the other to nobody,
+ * so it has no effect; blocking it would not do, as the engine has threads of its own that take it.
+ */
+export function holdOut(kernel: Kernel): void {
+  const action = new Uint8Array(IGNORED.buffer)
+  for (const signal of PASSED_ON) {
+    call(kernel, 'rt_sigaction', { args: `${signal}, {SIG_IGN}, NULL` }, signal, action, null, 8)
+  }
+}
+
 /** A process to wait for in the place of this command. */
 export interface Followed {
   readonly pid: number

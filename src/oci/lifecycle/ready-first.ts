@@ -9,6 +9,7 @@ import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
 import { LIMITS } from '../../protocol/wire.ts'
 import type { Creation, PlannedCreation } from './create-container.ts'
+import { setgroupsOf } from './facts.ts'
 import { compiledFilter } from './final-program.ts'
 import { enterSteps, type FirstInput, readyProgramSteps } from './first-programs.ts'
 import { stateText } from './hook-state.ts'
@@ -69,7 +70,7 @@ export function planReady(
     ...(bundle.config.linux ? { linux: bundle.config.linux } : {}),
     newKeyring: !options.noNewKeyring,
     ...(namespaces.user === 'runtime' ? { available: rights.grantable } : {}),
-    setgroups: idWriter === 'single' ? 'deny' : 'allow',
+    setgroups: namespaces.user === 'runtime' ? setgroupsOf(context.kernel) : idWriter === 'single' ? 'deny' : 'allow',
     resources: namespaces.user === 'new' ? 'done' : 'here',
     stdio: kept.stdio,
     ...(usesSecurityModule(process)

@@ -132,7 +132,7 @@ function restoreTree({ planned, options, places, inside, groups }: Restoration):
   try {
     const words = [
       // The tree is made where criu itself is: in groups that have the limits of this configuration.
-      ...criuWords(kernel, options, places),
+      ...criuWords(options, places),
       ...['--root', rootfs, '--restore-detached', '--pidfile', pidFile],
       ...outsideSourceWords(config, { bundle: path, groups }),
       ...(network ? ['--inherit-fd', `fd[${OFFERED.network}]:${NETWORK_KEY}`] : []),

@@ -34,7 +34,7 @@ export const checkpoint = () =>
     summary: 'write a running container to files',
     description: [
       'Asks criu(8) to write the processes of a container to images, from which restore makes them again.',
-      'A container with a terminal cannot be written, nor what exec has made, nor a namespace that was joined unless it is of type network, ipc or uts. Standard streams must be pipes, or files of the host.',
+      'A container with a terminal cannot be written, nor what exec has made, nor a namespace that was joined unless it is of type network, ipc or uts. Standard streams must be pipes, or files of the host. A network namespace needs iptables, by which criu holds packets back.',
     ],
     operands: [ID],
     options: [
