@@ -37,6 +37,7 @@ export const CONSTANTS = {
     tables.FILE_TYPE,
     tables.DIRENT_TYPE,
     tables.ACCESS,
+    tables.ACCESS_AT,
     tables.SEEK,
     tables.RENAME,
     tables.FALLOC,

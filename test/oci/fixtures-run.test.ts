@@ -96,7 +96,7 @@ function processIsAsAsked(pid: number, { process, linux }: Config): void {
       .join('\t'),
   )
   const sorted = [...(user?.additionalGids ?? [])].map(onHost).sort((a, b) => a - b)
-  assert.deepEqual(statusField(pid, 'Groups').split(' ').map(Number), sorted)
+  assert.deepEqual((statusField(pid, 'Groups').match(/\d+/g) ?? []).map(Number), sorted)
   assert.equal(statusField(pid, 'Umask'), (user?.umask ?? 0o022).toString(8).padStart(4, '0'))
   for (const { type, soft, hard } of rlimits) assert.deepEqual(limitOf(pid, type), [String(soft), String(hard)], type)
   if (oomScoreAdj !== undefined) assert.equal(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'), `${oomScoreAdj}\n`)

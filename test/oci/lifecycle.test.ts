@@ -157,6 +157,8 @@ test('--preserve-fds hands on what the caller gave, and nothing that the runtime
   const refusal = run({}, { words: ['--preserve-fds', '1'] })
   assert.notEqual(refusal.status, 0)
   assert.match(refusal.stderr, /3 is not open/)
+  // The engine has opened what there is behind.
+  assert.notEqual(run({}, { words: ['--preserve-fds', '3'] }).status, 0)
   const file = openSync('/dev/zero', 'r')
   try {
     const list = script('ls /proc/self/fd; echo fds=$LISTEN_FDS')

@@ -5,7 +5,7 @@ import type { SchedFlag, SchedPolicy } from '../../linux/tables/sched.ts'
 import { IOPRIO_CLASS } from '../../linux/tables/sched.ts'
 import type { Program } from '../../program/builder.ts'
 import type { Process, Rlimit } from '../spec.ts'
-import { openProcfs } from './procfs.ts'
+import { openProcfs, writeProcfs } from './procfs.ts'
 
 /** Whose resources are set. */
 export interface ResourceInput {
@@ -42,6 +42,16 @@ export function scoreSteps(p: Program, { oomScoreAdj }: Process, proc: Ref<Fd> |
   p.write(file, String(oomScoreAdj))
   p.close(file)
   p.close(directory)
+}
+
+/** The same for a child that is still to be made, which inherits the score: it is born without the host's /proc. */
+export function inheritedScoreSteps(p: Program, { oomScoreAdj }: Process, proc: Ref<Fd>): void {
+  if (oomScoreAdj === undefined) return
+  p.because(
+    'process',
+    'Whom the kernel kills first when memory is short; less than now needs CAP_SYS_RESOURCE of the host',
+  )
+  writeProcfs(p, proc, 'self/oom_score_adj', String(oomScoreAdj))
 }
 
 function limitSteps(p: Program, { rlimits = [] }: Process, pid: number | Ref<Pid>): void {

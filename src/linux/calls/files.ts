@@ -29,7 +29,21 @@ import {
 import { FD, NONE, VALUE, fds, out } from '../results.ts'
 import { FILE_TIMES, OPEN_HOW, STATX_STRUCT } from '../structs/files.ts'
 import { FCNTL } from '../tables/fcntl.ts'
-import { ACCESS, ACCESS_AT, AT, CLOSE_RANGE, DUP, FALLOC, LOCK, MFD, OPEN, PIPE, RENAME, SEEK, STATX_AT } from '../tables/open.ts'
+import {
+  ACCESS,
+  ACCESS_AT,
+  AT,
+  CLOSE_RANGE,
+  DUP,
+  FALLOC,
+  LOCK,
+  MFD,
+  OPEN,
+  PIPE,
+  RENAME,
+  SEEK,
+  STATX_AT,
+} from '../tables/open.ts'
 import { STATX } from '../tables/statx.ts'
 
 /** Descriptors, paths and their contents. */

@@ -108,7 +108,7 @@ export class GroupSteps implements GroupEntry {
     if (devices) deviceSteps(this.#p, this.#cgroup, devices)
   }
 
-  /** Puts the child into a v1 group that has no room for whoever makes it: slow, because it waits for an RCU grace period. */
+  /** Puts the child into a group that has no room for whoever makes it, or that it must not be born in: slow, because it waits for an RCU grace period. */
   moveLater(directory: string): void {
     const path = `${directory}/cgroup.procs`
     this.#about({ path })

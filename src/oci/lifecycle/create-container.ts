@@ -12,7 +12,7 @@ import type { ContainerRecord } from '../state/container-record.ts'
 import { STATE_FILES } from '../state/state-store.ts'
 import type { CreateOptions } from './create-options.ts'
 import { CAP_SYS_ADMIN, idWriter, OwnRights } from './facts.ts'
-import { keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
+import { handedDescriptors, keepDescriptors, type KeptDescriptors } from './kept-descriptors.ts'
 import { makeFirst } from './make-first.ts'
 import { checkConsole } from './hand-over.ts'
 import { type ReadyProcess, readyFirst } from './ready-first.ts'
@@ -77,6 +77,7 @@ export async function createContainer(
   { gate, detached }: { readonly gate: boolean; readonly detached: boolean },
 ): Promise<Created> {
   const { kernel, store } = context
+  const handed = handedDescriptors(kernel, options.preserveFds)
   // The longest wait of all is started first: the agent begins while the configuration is read.
   const maker = SyncAgent.start(kernel)
   const undo = new Undo(context, options.id, maker)
@@ -94,7 +95,7 @@ export async function createContainer(
       keepDescriptors(kernel, {
         process,
         seccomp: linux?.seccomp,
-        preserve: options.preserveFds ?? 0,
+        handed,
         gate: gate ? `${directory}/${STATE_FILES.start}` : undefined,
       })
     const creation = {

@@ -6,7 +6,7 @@ import { execProcess, joinSteps as joinNamespaces } from '../../bundle/process/e
 import { finalError } from '../../bundle/process/final-steps.ts'
 import { assertProcfs, procfsSteps } from '../../bundle/process/procfs.ts'
 import { readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
-import { resourceSteps, scoreSteps } from '../../bundle/process/resources.ts'
+import { inheritedScoreSteps, resourceSteps } from '../../bundle/process/resources.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
@@ -25,7 +25,7 @@ import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
 import { adoptOrphans, holdOut } from './follow.ts'
 import { checkConsole, endMaker } from './hand-over.ts'
-import { keepDescriptors, type KeptDescriptors, passedOn } from './kept-descriptors.ts'
+import { handedDescriptors, keepDescriptors, type KeptDescriptors, passedOn } from './kept-descriptors.ts'
 import type { ReadyProcess } from './ready-first.ts'
 import { securityModules } from './security-modules.ts'
 
@@ -110,12 +110,13 @@ interface Execution {
 async function execute(execution: Execution): Promise<Executed> {
   const { context, given, config, process } = execution
   const { kernel } = context
+  const handed = handedDescriptors(kernel, given.options.preserveFds)
   const maker = SyncAgent.start(kernel)
   try {
     const kept = keepDescriptors(kernel, {
       process,
       seccomp: config.linux?.seccomp,
-      preserve: given.options.preserveFds ?? 0,
+      handed,
       gate: undefined,
     })
     const conceived = SyncAgent.conceive(kernel)
@@ -166,10 +167,16 @@ function join({ context, given, record, config, process }: Execution, { maker, c
     })
   }
   const p = program()
-  const entry = joinGroups(kernel, p, record.groups, { paths: given.options.cgroup ?? [], pid: record.pid })
+  const entry = joinGroups(kernel, p, record.groups, {
+    paths: given.options.cgroup ?? [],
+    pid: record.pid,
+    traced: isTraced(config),
+  })
   initialAffinitySteps(p, process)
   const keepsProcfs = usesSecurityModule(process)
   const procfs = keepsProcfs || process.oomScoreAdj !== undefined ? procfsSteps(p) : undefined
+  if (procfs) inheritedScoreSteps(p, process, procfs.fd)
+  if (procfs && !keepsProcfs) p.close(procfs.fd)
   joinNamespaces(
     p,
     p.attached(1),
@@ -188,7 +195,6 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   })
   p.close(made.pidfd)
   entry.settle(made.pid)
-  if (procfs) scoreSteps(p, process, procfs.fd, made.pid)
   if (hasUserNamespace(config)) resourceSteps(p, { process, pid: made.pid })
   try {
     const result = maker.run(p, { descriptors: [conceived.socket, pidfd, ...kept.all] })
@@ -213,6 +219,13 @@ function joinCgroupSteps(p: Program, { linux }: Config, first: number): void {
   }
   p.close(first)
 }
+
+/**
+ * Whether its processes may look into one of ours that is born beside them, before that has closed what it has of its maker: a folder of
+ * the host among it would lead out. A user namespace has no rights over it (`joinNamespaces`).
+ */
+const isTraced = (config: Config): boolean =>
+  !hasUserNamespace(config) && (config.process?.capabilities?.bounding?.includes('CAP_SYS_PTRACE') ?? false)
 
 const hasUserNamespace = ({ linux }: Config): boolean => linux?.namespaces?.some(({ type }) => type === 'user') ?? false
 

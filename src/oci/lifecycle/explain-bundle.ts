@@ -24,7 +24,7 @@ export async function explainBundle(kernel: Kernel, path: string): Promise<reado
   const context = { kernel, options, log, store: new StateStore(kernel, options.root) }
   const bundle = readBundle(context, path)
   const keep = (process: Process) =>
-    keepDescriptors(kernel, { process, seccomp: undefined, preserve: 0, gate: undefined })
+    keepDescriptors(kernel, { process, seccomp: undefined, handed: { count: 0, listening: 0 }, gate: undefined })
   const planned = planCreation(context, { id: 'ID' }, { bundle, keep })
   const { config } = bundle
   const maker = makerProgram({ ...planned, config, kept: planned.kept.all.length })

@@ -1,5 +1,6 @@
 import type { Process, Seccomp } from '../../bundle/spec.ts'
 import { attempt } from '../../kernel/call.ts'
+import { readLink } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { connectUnix, listenUnix } from '../../kernel/socket.ts'
 import { LIMITS } from '../../protocol/wire.ts'
@@ -24,18 +25,18 @@ export interface KeptDescriptors {
 export interface KeepInput {
   readonly process: Process
   readonly seccomp: Seccomp | undefined
-  readonly preserve: number
+  readonly handed: Handed
   /** Path of the gate's socket, if there is to be a gate */
   readonly gate: string | undefined
 }
 
 /** Collects them. @throws SyscallError, InvalidInputError */
-export function keepDescriptors(kernel: Kernel, { process, seccomp, preserve, gate }: KeepInput): KeptDescriptors {
+export function keepDescriptors(kernel: Kernel, { process, seccomp, handed, gate }: KeepInput): KeptDescriptors {
   const all: number[] = []
   const keep = (fd: number): number => LIMITS.KEPT + all.push(fd) - 1
   const stdio = process.terminal ? [] : [0, 1, 2].map(keep)
-  const listening = handedSockets(kernel)
-  const preserved = preservedDescriptors(kernel, listening + preserve).map(keep)
+  const { count, listening } = handed
+  const preserved = Array.from({ length: count }, (_, index) => keep(3 + index))
   return {
     stdio,
     preserved,
@@ -68,21 +69,32 @@ function handedSockets(kernel: Kernel): number {
   return isOurs && /^[1-9]\d{0,2}$/.test(count) ? Number(count) : 0
 }
 
-const F_GETFD = 1
-const FD_CLOEXEC = 1
+/** What the caller hands on: descriptors from 3 on. */
+export interface Handed {
+  readonly count: number
+  /** How many of them, the first ones, are sockets by LISTEN_FDS */
+  readonly listening: number
+}
 
-function preservedDescriptors(kernel: Kernel, count: number): number[] {
-  const wanted = Array.from({ length: count }, (_, index) => 3 + index)
-  // What the engine of JavaScript or this program has opened is close-on-exec; what came over an exec is not.
-  const closed = wanted.find((fd) => {
-    const flags = attempt(kernel, 'fcntl', fd, F_GETFD)
-    return flags < 0 || (flags & FD_CLOEXEC) !== 0
-  })
-  if (closed === undefined) return wanted
-  throw new InvalidInputError(
-    `--preserve-fds or LISTEN_FDS wants descriptors 3 to ${2 + count}, and ${closed} is not open`,
-    {
-      field: '--preserve-fds',
-    },
-  )
+const F_GETFD = 1
+/** What engines of JavaScript open for themselves before any line of this program, wherever there is room */
+const OF_THE_ENGINE = /^anon_inode:\[?(?:eventpoll|eventfd|timerfd|io_uring|inotify)\]?$/
+
+/**
+ * Proves that there is what the caller wants to be handed on. Before this process opens anything itself: agents' sockets and locks of
+ * state directories would take the place of what is missing. Close-on-exec tells nothing, as bun sets it for all it was started with.
+ * @throws InvalidInputError
+ */
+export function handedDescriptors(kernel: Kernel, preserve = 0): Handed {
+  const listening = handedSockets(kernel)
+  const count = listening + preserve
+  for (let fd = 3; fd < 3 + count; fd++) {
+    const isOpen = attempt(kernel, 'fcntl', fd, F_GETFD) >= 0
+    if (isOpen && !OF_THE_ENGINE.test(readLink(kernel, `/proc/self/fd/${fd}`) ?? '')) continue
+    throw new InvalidInputError(
+      `--preserve-fds or LISTEN_FDS wants descriptors 3 to ${2 + count}, and ${fd} is not open`,
+      { field: '--preserve-fds' },
+    )
+  }
+  return { count, listening }
 }
