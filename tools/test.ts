@@ -17,6 +17,9 @@ import { whyNotHere } from './vm/why-not-here.ts'
 // `npm test` runs everything: the fast gate, the system tests, the examples, the test machines.
 // `npm test -- PATH…` runs only the test files (unit or system) and examples whose path contains one of the words.
 
+/** Tests that measure no time and wait with patience: they run beside the machines, which leave them a processor. */
+const runsBeside = (path: string): boolean => /^test\/(?:engines|escape|oci)\//.test(path)
+
 const EXAMPLE_TIMEOUT_MS = 120_000
 
 const words = process.argv.slice(2)
@@ -27,10 +30,17 @@ const parts: string[] = []
 
 const restoreControllers = rememberControllers()
 if (words.length === 0) await timed('gate', runFastGate)
-await timed('tests', () => runTests(words.length === 0 ? systemTestFiles() : testFilesOf(words)))
+const files = words.length === 0 ? systemTestFiles() : testFilesOf(words)
+await timed('tests', () => runTests(words.length === 0 ? files.filter((path) => !runsBeside(path)) : files))
 await timed('examples', runExamples)
 restoreControllers()
-if (words.length === 0) await timed('machines', runMachines)
+if (words.length === 0) {
+  await Promise.all([
+    timed('machines', runMachines),
+    timed('runtime and engines', () => runTests(files.filter(runsBeside))),
+  ])
+  restoreControllers()
+}
 report()
 
 async function timed(part: string, run: () => Promise<void> | void): Promise<void> {
