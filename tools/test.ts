@@ -30,14 +30,14 @@ const parts: string[] = []
 
 const restoreControllers = rememberControllers()
 if (words.length === 0) await timed('gate', runFastGate)
-const files = words.length === 0 ? systemTestFiles() : testFilesOf(words)
-await timed('tests', () => runTests(words.length === 0 ? files.filter((path) => !runsBeside(path)) : files))
+const chosen = words.length === 0 ? systemTestFiles() : testFilesOf(words)
+await timed('tests', () => runTests(words.length === 0 ? chosen.filter((path) => !runsBeside(path)) : chosen))
 await timed('examples', runExamples)
 restoreControllers()
 if (words.length === 0) {
   await Promise.all([
     timed('machines', runMachines),
-    timed('runtime and engines', () => runTests(files.filter(runsBeside))),
+    timed('runtime and engines', () => runTests(chosen.filter(runsBeside))),
   ])
   restoreControllers()
 }
