@@ -90,12 +90,18 @@ export interface NotifyState {
   readonly metadata?: string
 }
 
-/** The message that goes with the listener: JSON, one descriptor named `seccompFd`. */
-export function notifyMessage({ ociVersion, id, status, pid, bundle, annotations, metadata }: NotifyState): string {
+/**
+ * The message that goes with the listener: JSON, one descriptor named `seccompFd`.
+ * @param notifier the process whose calls it is about, where that is not the first one
+ */
+export function notifyMessage(
+  { ociVersion, id, status, pid, bundle, annotations, metadata }: NotifyState,
+  notifier = pid,
+): string {
   return JSON.stringify({
     ociVersion,
     fds: ['seccompFd'],
-    pid,
+    pid: notifier,
     ...(metadata === undefined ? {} : { metadata }),
     state: { ociVersion, id, status, pid, bundle, ...(annotations === undefined ? {} : { annotations }) },
   })

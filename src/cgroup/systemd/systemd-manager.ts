@@ -1,4 +1,5 @@
 import { StateError, UnsupportedError } from '../../base/errors.ts'
+import { ANSWER_MS, BUS, MANAGER, OBJECT, SYSTEMD } from './bus-names.ts'
 import type { UnitProperty } from '../../features/cgroups/systemd/systemd-property.ts'
 import { machineSource } from '../../host/source.ts'
 import type { CallOptions } from '../../linux/call-options.ts'
@@ -18,18 +19,6 @@ export interface ManagerOptions extends CallOptions {
   /** Path of the socket of its bus, or of its own (`…/systemd/private`); default: found by the environment and the usual places */
   readonly socket?: string
 }
-
-/** systemd answers within milliseconds; a job may wait for others of the same unit */
-const ANSWER_MS = 30_000
-
-const SYSTEMD = 'org.freedesktop.systemd1'
-const OBJECT = '/org/freedesktop/systemd1'
-const MANAGER = `${SYSTEMD}.Manager`
-const BUS = {
-  destination: 'org.freedesktop.DBus',
-  path: '/org/freedesktop/DBus',
-  interface: 'org.freedesktop.DBus',
-} as const
 
 /** The kind of manager that a user asks when nothing else is said. */
 export const usualManager = (uid: number): ManagerKind => (uid === 0 ? 'system' : 'user')

@@ -1,4 +1,5 @@
 import { StateError, SyscallError, UnsupportedError } from '../../base/errors.ts'
+import { ANSWER_MS, BUS, MANAGER, OBJECT, SYSTEMD } from '../../cgroup/systemd/bus-names.ts'
 import { type BusPlace, busPlaces, type ManagerKind, noBus } from '../../cgroup/systemd/bus-places.ts'
 import { BusError } from '../../cgroup/systemd/dbus/bus-error.ts'
 import { type BusValue, isVariant, variant } from '../../cgroup/systemd/dbus/value.ts'
@@ -8,18 +9,6 @@ import { attempt } from '../../kernel/call.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { stat } from '../../kernel/stat.ts'
 import { type BusRequest, SyncBus } from './sync-bus.ts'
-
-/** systemd answers within milliseconds; a job may wait for others of the same unit */
-const ANSWER_MS = 30_000
-
-const SYSTEMD = 'org.freedesktop.systemd1'
-const OBJECT = '/org/freedesktop/systemd1'
-const MANAGER = `${SYSTEMD}.Manager`
-const BUS = {
-  destination: 'org.freedesktop.DBus',
-  path: '/org/freedesktop/DBus',
-  interface: 'org.freedesktop.DBus',
-} as const
 
 interface Names {
   readonly own: string

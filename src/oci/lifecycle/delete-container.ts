@@ -1,14 +1,11 @@
 import { StateError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
-import { SyncAgent } from '../../kernel/agent.ts'
 import { removeDirectory } from '../../kernel/directories.ts'
-import { killGroup } from '../cgroups/kill-group.ts'
-import { removeGroup } from '../cgroups/remove-group.ts'
+import { endGroup } from '../cgroups/end-group.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { endFirst } from './end-first.ts'
-import { stateText } from './hook-state.ts'
-import { runHooksAnyway } from './hooks.ts'
+import { runPoststop } from './poststop.ts'
 import { instanceOf } from './record-of.ts'
 
 /** How a container is deleted. */
@@ -43,10 +40,7 @@ export async function deleteContainer(context: Context, id: string, { force, of 
 /** Of a creation that was killed: its processes have ended with it, its groups have not. */
 function removeLeft({ kernel, store }: Context, id: string): void {
   const { groups } = store.leftOf(id)
-  if (groups.length > 0) {
-    killGroup(kernel, groups)
-    removeGroup(kernel, groups)
-  }
+  endGroup(kernel, groups)
   store.remove(id)
 }
 
@@ -54,10 +48,7 @@ async function removeContainer(context: Context, record: ContainerRecord, force:
   const { kernel, store } = context
   const hooks = record.poststopRan ? undefined : lastHooks(context, record, force)
   endFirst(kernel, record)
-  if (record.groups.length > 0) {
-    killGroup(kernel, record.groups)
-    removeGroup(kernel, record.groups)
-  }
+  endGroup(kernel, record.groups)
   if (record.scope !== undefined) {
     const { stopScopeSync } = await import('../cgroups/systemd-scope.ts')
     stopScopeSync(kernel, record.scope)
@@ -81,14 +72,9 @@ function lastHooks(context: Context, record: ContainerRecord, force: boolean): (
 }
 
 /** Read before the state goes; they run when all else is gone (runtime.md#lifecycle). */
-function poststopHooks({ kernel, store, log }: Context, record: ContainerRecord): (() => void) | undefined {
-  const text = store.configText(record.id)
+function poststopHooks(context: Context, record: ContainerRecord): (() => void) | undefined {
+  const text = context.store.configText(record.id)
   if (!text.includes(POSTSTOP)) return undefined
-  const { hooks, ociVersion } = parseConfig(text).config
-  return () => {
-    const place = SyncAgent.start(kernel)
-    const state = stateText(record, 'stopped', ociVersion)
-    runHooksAnyway(hooks, 'poststop', { kernel, place, state }, (told) => log.warn(told))
-    place.end()
-  }
+  const { config } = parseConfig(text)
+  return () => runPoststop(context, config, record)
 }

@@ -7,6 +7,7 @@ import { finalError } from '../../bundle/process/final-steps.ts'
 import { assertProcfs, procfsSteps } from '../../bundle/process/procfs.ts'
 import { readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
 import { inheritedScoreSteps, resourceSteps } from '../../bundle/process/resources.ts'
+import { notifyMessage } from '../../bundle/seccomp/seccomp-steps.ts'
 import type { Config, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
@@ -278,18 +279,8 @@ function listenerOf(
   pid: number,
 ): { readonly socket: number; readonly message: string } {
   const metadata = config.linux?.seccomp?.listenerMetadata
-  const { ociVersion, id, bundle, annotations } = record
-  const state = { ociVersion, id, status: 'running', pid: record.pid, bundle, annotations }
-  return {
-    socket,
-    message: JSON.stringify({
-      ociVersion,
-      fds: ['seccompFd'],
-      pid,
-      ...(metadata === undefined ? {} : { metadata }),
-      state,
-    }),
-  }
+  const state = { ...record, status: 'running', ...(metadata === undefined ? {} : { metadata }) }
+  return { socket, message: notifyMessage(state, pid) }
 }
 
 async function sendTerminal({ context, given }: Execution, { master }: ReadyProcess): Promise<boolean> {

@@ -8,12 +8,14 @@ import { attempt } from '../../kernel/call.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { kindOf } from '../../kernel/stat.ts'
+import { decodeMountinfo, type MountEntry } from '../../linux/mountinfo.ts'
 import { rootPath } from './record-of.ts'
 
 /** What this process may do, as its /proc/self/status says; asked for only where it matters. */
 export class OwnRights {
   readonly #kernel: Kernel
   #status: string | undefined
+  #rootless: boolean | undefined
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel
@@ -44,7 +46,11 @@ export class OwnRights {
 
   /** An ordinary user, or the root of a user namespace of one (podman's, rootlesskit's) */
   get rootless(): boolean {
-    if (this.uid !== 0) return true
+    this.#rootless ??= this.uid !== 0 || this.#isMapped()
+    return this.#rootless
+  }
+
+  #isMapped(): boolean {
     const map = readText(this.#kernel, '/proc/self/uid_map')?.trim().split(/\s+/)
     return map?.[2] !== '4294967295'
   }
@@ -94,7 +100,7 @@ export function findMountFacts(
   for (const path of wanted.sources) kinds[path] = sourceKind(kernel, path.startsWith('/') ? path : `${bundle}/${path}`)
   const userNamespace = namespaces.user !== 'runtime'
   const needsMounts = wanted.rootMount || !pivot
-  const mounts = needsMounts ? mountPoints(kernel) : []
+  const mounts = needsMounts ? readMounts(kernel) : []
   const rootfs = rootPath({ config, path: bundle })
   return {
     bundle,
@@ -126,33 +132,24 @@ function containerCgroups(places: readonly GroupPlace[]): ContainerCgroups {
   return { version: 1, hierarchies }
 }
 
-interface MountPoint {
-  readonly path: string
-  readonly type: string
-}
-
 /** Read only for options that cannot be had without: the table grows with the host's containers. */
-function mountPoints(kernel: Kernel): readonly MountPoint[] {
+function readMounts(kernel: Kernel): readonly MountEntry[] {
   const text = readText(kernel, '/proc/self/mountinfo')
   if (text === undefined) throw new UnsupportedError('/proc is not mounted', { fact: 'procfs', remedy: 'mount it' })
-  return text.split('\n').flatMap((line) => {
-    const [path, type] = [line.split(' ')[4], line.split(' - ')[1]?.split(' ')[0]]
-    return path === undefined || type === undefined ? [] : [{ path: unescape(path), type }]
-  })
+  return decodeMountinfo(text)
 }
-
-/** proc_pid_mountinfo(5) writes blanks and backslashes in octal. */
-const unescape = (path: string): string =>
-  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 const isBelow = (path: string, above: string): boolean =>
   above === '/' || path === above || path.startsWith(`${above}/`)
 
-const mountOf = (mounts: readonly MountPoint[], path: string): string =>
-  mounts.reduce((best, each) => (isBelow(path, each.path) && each.path.length >= best.length ? each.path : best), '/')
+const mountOf = (mounts: readonly MountEntry[], path: string): string =>
+  mounts.reduce(
+    (best, { mountPoint }) => (isBelow(path, mountPoint) && mountPoint.length >= best.length ? mountPoint : best),
+    '/',
+  )
 
-const visibleProc = (mounts: readonly MountPoint[], root: string): readonly string[] =>
+const visibleProc = (mounts: readonly MountEntry[], root: string): readonly string[] =>
   mounts
-    .filter(({ type, path }) => (type === 'proc' || type === 'sysfs') && !isBelow(path, root))
-    .map(({ path }) => path)
-    .sort((a, b) => b.length - a.length)
+    .filter(({ type, mountPoint }) => (type === 'proc' || type === 'sysfs') && !isBelow(mountPoint, root))
+    .map(({ mountPoint }) => mountPoint)
+    .sort((one, other) => other.length - one.length)

@@ -1,12 +1,13 @@
 import { InvalidInputError } from '../../base/errors.ts'
 import { finalError } from '../../bundle/process/final-steps.ts'
+import { notifyMessage } from '../../bundle/seccomp/seccomp-steps.ts'
 import { gateSteps } from '../../bundle/start/gate-steps.ts'
 import type { Hooks, Process } from '../../bundle/spec.ts'
 import { SyncAgent } from '../../kernel/agent.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { waitChild } from '../../kernel/process.ts'
 import { writeAtomic } from '../../kernel/files.ts'
-import { program } from '../../program/builder.ts'
+import { type Program, program } from '../../program/builder.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Created } from './create-container.ts'
 import { finalProgram, type FinalProcess } from './final-program.ts'
@@ -23,28 +24,31 @@ export type LaterStart = Pick<FinalProcess, 'ready' | 'preserved' | 'listening' 
 /** Leaves the first process at the gate, and the container to `start`. */
 export async function leaveAtGate(created: Created): Promise<void> {
   const { creation, record, undo } = created
-  const { context, kept, first, bundle, options } = creation
+  const { context, kept, first, bundle } = creation
   try {
     const gate = kept.gate as number
-    if (bundle.config.hooks?.startContainer) {
-      const later: LaterStart = { ready: created.ready, ...passedOn(kept), ...listenerOf(created) }
-      writeAtomic(context.kernel, `${context.store.directory(options.id)}/${LATER_START}`, JSON.stringify(later))
-      const p = program()
-      gateSteps(p, gate)
-      context.store.save(record)
-      letGo(created)
-      first.agent.post(p)
-    } else {
-      const p = await finalProgram(context.kernel, { ...finalOf(created), gate })
-      context.store.save(withFinal(record, created.ready.executable, p.steps.length))
-      letGo(created)
-      first.agent.post(p)
-    }
+    const p = bundle.config.hooks?.startContainer
+      ? gateProgram(created, gate)
+      : await finalProgram(context.kernel, { ...finalOf(created), gate })
+    const isFinal = !bundle.config.hooks?.startContainer
+    context.store.save(isFinal ? withFinal(record, created.ready.executable, p.steps.length) : record)
+    letGo(created)
+    first.agent.post(p)
     await announce(created)
   } catch (error) {
     await undo.run()
     throw error
   }
+}
+
+/** The gate alone, and beside it what `start` goes on with. */
+function gateProgram(created: Created, gate: number): Program {
+  const { context, kept, options } = created.creation
+  const later: LaterStart = { ready: created.ready, ...passedOn(kept), ...listenerOf(created) }
+  writeAtomic(context.kernel, `${context.store.directory(options.id)}/${LATER_START}`, JSON.stringify(later))
+  const p = program()
+  gateSteps(p, gate)
+  return p
 }
 
 /** Executes the program without a gate, and says what became of it. */
@@ -110,16 +114,8 @@ function finalOf(created: Created): FinalProcess {
 function listenerOf({ creation, record }: Created): Pick<FinalProcess, 'listener'> {
   const { kept, bundle } = creation
   if (kept.listener === undefined) return {}
-  const { ociVersion, linux } = bundle.config
-  const state = JSON.parse(stateText(record, 'creating', ociVersion)) as object
-  const metadata = linux?.seccomp?.listenerMetadata
-  const message = JSON.stringify({
-    ociVersion,
-    fds: ['seccompFd'],
-    pid: record.pid,
-    ...(metadata === undefined ? {} : { metadata }),
-    state,
-  })
+  const metadata = bundle.config.linux?.seccomp?.listenerMetadata
+  const message = notifyMessage({ ...record, status: 'creating', ...(metadata === undefined ? {} : { metadata }) })
   return { listener: { socket: kept.listener, message } }
 }
 

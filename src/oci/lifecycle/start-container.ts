@@ -13,7 +13,8 @@ import { STATE_FILES } from '../state/state-store.ts'
 import { finalProgram } from './final-program.ts'
 import { LATER_START, type LaterStart, runPoststart } from './hand-over.ts'
 import { stateText } from './hook-state.ts'
-import { runHooks, runHooksAnyway } from './hooks.ts'
+import { runHooks } from './hooks.ts'
+import { runPoststop } from './poststop.ts'
 
 /** Opens the gate of a created container, and hears whether its program was executed. */
 export async function startContainer(context: Context, id: string): Promise<void> {
@@ -102,18 +103,11 @@ function reportExecution(reply: RawReply | undefined, { final }: ContainerRecord
 }
 
 /** A start that failed leaves a stopped container: its hooks of the end run now, as for one that ended by itself. */
-async function giveUp(
-  { kernel, store, log }: Context,
-  record: ContainerRecord,
-  config: Config | undefined,
-): Promise<void> {
+async function giveUp(context: Context, record: ContainerRecord, config: Config | undefined): Promise<void> {
   const { endFirst } = await import('./end-first.ts')
-  endFirst(kernel, record)
+  endFirst(context.kernel, record)
   if (!config?.hooks?.poststop) return
   // Before they run: what is left to `delete` is not to run them a second time.
-  store.save({ ...record, poststopRan: true })
-  const place = SyncAgent.start(kernel)
-  const state = stateText(record, 'stopped', config.ociVersion)
-  runHooksAnyway(config.hooks, 'poststop', { kernel, place, state }, (text) => log.warn(text))
-  place.end()
+  context.store.save({ ...record, poststopRan: true })
+  runPoststop(context, config, record)
 }

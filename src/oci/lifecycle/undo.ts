@@ -1,13 +1,11 @@
 import type { Config } from '../../bundle/spec.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
-import { SyncAgent } from '../../kernel/agent.ts'
+import type { SyncAgent } from '../../kernel/agent.ts'
 import { removeDirectory } from '../../kernel/directories.ts'
 import { signalProcess } from '../../kernel/process.ts'
-import { killGroup } from '../cgroups/kill-group.ts'
-import { removeGroup } from '../cgroups/remove-group.ts'
+import { endGroup } from '../cgroups/end-group.ts'
 import type { Context } from '../context.ts'
-import { stateText } from './hook-state.ts'
-import { runHooksAnyway } from './hooks.ts'
+import { runPoststop } from './poststop.ts'
 
 const SIGKILL = 9
 
@@ -61,7 +59,7 @@ export class Undo {
       () => void (this.#pid !== undefined && signalProcess(kernel, this.#pid, SIGKILL)),
       () => void this.#maker.end(),
       () => this.#stopScope(),
-      () => void (this.#places.length > 0 && (killGroup(kernel, this.#places), removeGroup(kernel, this.#places))),
+      () => endGroup(kernel, this.#places),
       () => void (this.#closDirectory && removeDirectory(kernel, this.#closDirectory)),
       () => void (this.#isClaimed && store.remove(this.#id)),
       // When all else is gone (runtime.md#lifecycle)
@@ -77,13 +75,9 @@ export class Undo {
   }
 
   #poststop(): void {
-    const { kernel, log } = this.#context
-    if (!this.#config?.hooks?.poststop) return
-    const place = SyncAgent.start(kernel)
-    const facts = { id: this.#id, pid: 0, bundle: this.#bundle, annotations: this.#config.annotations ?? {} }
-    const state = stateText(facts, 'stopped', this.#config.ociVersion)
-    runHooksAnyway(this.#config.hooks, 'poststop', { kernel, place, state }, (text) => log.warn(text))
-    place.end()
+    if (!this.#config) return
+    const { annotations = {} } = this.#config
+    runPoststop(this.#context, this.#config, { id: this.#id, pid: 0, bundle: this.#bundle, annotations })
   }
 
   async #stopScope(): Promise<void> {
