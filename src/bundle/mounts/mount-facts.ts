@@ -23,6 +23,8 @@ export interface MountFacts {
   readonly bundle: string
   /** Kinds of the paths that `mountFacts` asked for */
   readonly kinds: Readonly<Record<string, SourceKind>>
+  /** Destinations of files that are links to nothing yet, with the places in the root that they name */
+  readonly links?: Readonly<Record<string, string>>
   /** Whether the container's first process is in a user namespace other than its maker's */
   readonly userNamespace: boolean
   /** Whether the kernel lets nobody here make device nodes: outside of the initial user namespace (mknod(2) EPERM) */

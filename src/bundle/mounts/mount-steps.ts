@@ -79,6 +79,9 @@ function bindMount(p: Program, root: Root, planned: PlannedMount, { facts, sourc
   const { mount, destination, options, pointer } = planned
   const tree = sources.get(pointer) as FdLike
   const kind = facts.kinds[mount.source ?? ''] === 'file' ? 'file' : 'directory'
+  const place = facts.links?.[destination]
+  // Whether it is what the link leads to is the kernel's to say: the target is found by the link.
+  if (place !== undefined && kind === 'file') p.close(makeTarget(p, root, place, kind))
   const target = makeTarget(p, root, destination, kind, { noSymlinks: mustBePlain(planned) })
   p.move_mount(tree, '', target, '', ['MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_EMPTY_PATH'])
   p.close(target)

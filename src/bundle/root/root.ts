@@ -144,7 +144,8 @@ export interface Target {
 
 /**
  * Opens what something is mounted on, as O_PATH. What is missing is made inside of the root, one component after the other in a
- * directory that is held by descriptor (CVE-2024-45310); a symbolic link that leads nowhere is refused (ENOENT).
+ * directory that is held by descriptor (CVE-2024-45310); a symbolic link that leads nowhere is refused (ENOENT):
+ * who wants its place made says so beforehand (`MountFacts.links`).
  */
 export const makeTarget = (
   p: Program,

@@ -1,5 +1,11 @@
 import { UnsupportedError } from '../../base/errors.ts'
-import { mountFacts, type ContainerCgroups, type MountFacts } from '../../bundle/mounts/mount-facts.ts'
+import {
+  type ContainerCgroups,
+  isBind,
+  type MountFacts,
+  mountFacts,
+  plannedMounts,
+} from '../../bundle/mounts/mount-facts.ts'
 import type { NamespacePlan } from '../../bundle/namespaces/namespace-plan.ts'
 import type { Config, IdMapping } from '../../bundle/spec.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
@@ -9,6 +15,7 @@ import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { kindOf } from '../../kernel/stat.ts'
 import { decodeMountinfo, type MountEntry } from '../../linux/mountinfo.ts'
+import { danglingLinks } from './dangling-links.ts'
 import { rootPath } from './record-of.ts'
 
 /** What this process may do, as its /proc/self/status says; asked for only where it matters. */
@@ -105,6 +112,7 @@ export function findMountFacts(
   return {
     bundle,
     kinds,
+    links: danglingLinks(kernel, rootfs, filesMountedOn(config, kinds)),
     userNamespace,
     nodesOfHost: userNamespace || rights.rootless,
     privileged: !userNamespace || rights.has(CAP_SYS_ADMIN),
@@ -113,6 +121,11 @@ export function findMountFacts(
     ...(pivot ? {} : { visibleProc: visibleProc(mounts, rootfs) }),
   }
 }
+
+const filesMountedOn = (config: Config, kinds: MountFacts['kinds']): readonly string[] =>
+  plannedMounts(config).flatMap((planned) =>
+    isBind(planned) && kinds[planned.mount.source ?? ''] === 'file' ? [planned.destination] : [],
+  )
 
 function sourceKind(kernel: Kernel, path: string): 'directory' | 'file' | 'missing' {
   const kind = kindOf(kernel, path)

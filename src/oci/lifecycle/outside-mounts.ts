@@ -2,11 +2,11 @@ import { isBind, plannedMounts } from '../../bundle/mounts/mount-facts.ts'
 import { containerNodes } from '../../bundle/root/device-list.ts'
 import type { Config } from '../../bundle/spec.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
-import { attempt, callError, cString, E } from '../../kernel/call.ts'
 import { close, O, open } from '../../kernel/descriptors.ts'
 import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { decodeMountinfo, type MountEntry } from '../../linux/mountinfo.ts'
+import { openInRoot } from './open-in-root.ts'
 
 // criu(8) cannot make mounts again that come from the host. It is told a key of each instead: with a checkpoint, which mount has it;
 // with a restore, what of the host is to be there. Keys are places as the configuration has them, and names of hierarchies.
@@ -70,23 +70,6 @@ function mountAt(
 export function mountId(kernel: Kernel, fdinfo: string): number | undefined {
   const found = /^mnt_id:\s*(\d+)$/m.exec(readText(kernel, fdinfo) ?? '')
   return found ? Number(found[1]) : undefined
-}
-
-/** struct open_how (openat2(2)): flags, mode, resolve */
-const RESOLVE_IN_ROOT = 0x10n
-const HOW_SIZE = 24
-/** `..` in a path is walked again when anything of the machine is renamed meanwhile (openat2(2), EAGAIN) */
-const ATTEMPTS = 1000
-
-function openInRoot(kernel: Kernel, root: number, place: string): number | undefined {
-  const how = new BigUint64Array([BigInt(O.PATH | O.CLOEXEC), 0n, RESOLVE_IN_ROOT])
-  let fd: number = -E.EAGAIN
-  for (let n = 0; fd === -E.EAGAIN && n < ATTEMPTS; n++) {
-    fd = attempt(kernel, 'openat2', root, cString(place), new Uint8Array(how.buffer), HOW_SIZE)
-  }
-  if (fd >= 0) return fd
-  if (fd === -E.ENOENT || fd === -E.ENOTDIR) return undefined
-  throw callError('openat2', { args: `${root}, ${JSON.stringify(place)}, RESOLVE_IN_ROOT` }, -fd)
 }
 
 const isGroups = ({ type }: MountEntry): boolean => type === 'cgroup' || type === 'cgroup2'
