@@ -5,6 +5,7 @@ import { rememberControllers } from './controllers.ts'
 import { runGates } from './gate.ts'
 import { allGates } from './gates.ts'
 import { projectFiles, ROOT, systemTestFiles } from './project-files.ts'
+import { runAgain } from './second-run.ts'
 import { judgeSkips, readSkipLimit } from './skips.ts'
 import { countTests, runSystemTests } from './test-run.ts'
 import type { TestRecord } from './test-run.ts'
@@ -27,6 +28,7 @@ const isWanted = (path: string): boolean => words.length === 0 || words.some((wo
 const problems: string[] = []
 const records: TestRecord[] = []
 const parts: string[] = []
+const notes: string[] = []
 
 const restoreControllers = rememberControllers()
 if (words.length === 0) await timed('gate', runFastGate)
@@ -39,6 +41,7 @@ if (words.length === 0) {
     timed('machines', runMachines),
     timed('runtime and engines', () => runTests(chosen.filter(runsBeside))),
   ])
+  await timed('again', secondRun)
   restoreControllers()
 }
 report()
@@ -108,6 +111,12 @@ async function runMachines(): Promise<void> {
   records.push({ name: 'test machines', file: 'tools/vm', outcome: 'skipped', reason, where: 'machines' })
 }
 
+async function secondRun(): Promise<void> {
+  const run = await runAgain(records)
+  records.splice(0, records.length, ...run.records)
+  notes.push(...run.lines)
+}
+
 function report(): void {
   const { passed, failed, skipped } = countTests(records)
   const limit = readSkipLimit(readFileSync(join(ROOT, 'test/skips.json'), 'utf8'), process.getuid?.() === 0)
@@ -125,6 +134,7 @@ function report(): void {
   }
   if (records.length === 0) problems.push('No test ran')
   for (const problem of problems) console.log(`FAIL ${problem}`)
+  for (const note of notes) console.log(note)
   console.log(`\n${parts.join(', ')}`)
   console.log(describeStages(records.map((record) => ({ ...record, where: record.where ?? 'here' }))).join('\n'))
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
