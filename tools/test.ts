@@ -19,7 +19,8 @@ import { whyNotHere } from './vm/why-not-here.ts'
 // `npm test -- PATH…` runs only the test files (unit or system) and examples whose path contains one of the words.
 
 /** Tests that measure no time and wait with patience: they run beside the machines, which leave them a processor. */
-const runsBeside = (path: string): boolean => /^test\/(?:engines|escape|oci)\//.test(path)
+const runsBeside = (path: string): boolean =>
+  /^test\/(?:engines|escape|from-scratch|netlink|ns|nsinit|oci|serve)\//.test(path)
 
 const EXAMPLE_TIMEOUT_MS = 120_000
 
