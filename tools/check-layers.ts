@@ -12,6 +12,7 @@ export const LAYERS = [
   'program',
   'kernel',
   'process',
+  'netlink',
   'host',
   'features',
   'plan',
@@ -20,6 +21,9 @@ export const LAYERS = [
   'container',
   'sandbox',
   'oci',
+  'ns',
+  'nsinit',
+  'serve',
   'cli',
 ] as const
 

@@ -108,8 +108,9 @@ test('The installed library has all its doors', () => {
     import { Agent } from 'carrel/process'
     import { program } from 'carrel/program'
     import { Cgroup } from 'carrel/cgroup'
+    import { Netlink } from 'carrel/netlink'
     import * as linux from 'carrel/linux'
-    if (Object.keys(linux).length === 0 || typeof Agent.start !== 'function' || typeof Cgroup.create !== 'function') throw new Error('a door is empty')
+    if (Object.keys(linux).length === 0 || typeof Agent.start !== 'function' || typeof Cgroup.create !== 'function' || typeof Netlink.open !== 'function') throw new Error('a door is empty')
     program()
     const box = await Sandbox.create()
     const r = await box.run('/bin/echo', ['hello'])

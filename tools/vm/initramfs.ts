@@ -12,6 +12,7 @@ const MODULES = [
   ...['virtio_pci', 'virtio_blk', 'virtiofs', 'overlay', 'autofs4'],
   ...['zram', 'lzo_rle', 'bfq', 'loop', 'erofs', 'squashfs'],
   ...['tun', 'veth', 'unix_diag', 'tcp_diag', 'udp_diag', 'netlink_diag', 'af_packet_diag'],
+  ...['bridge', 'dummy', 'ifb', 'ipvlan', 'macvlan', 'vxlan', '8021q'],
   ...['nf_tables', 'nft_compat', 'xt_mark', 'nf_conntrack_netlink'],
 ]
 

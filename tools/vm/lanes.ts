@@ -23,8 +23,9 @@ const isSystemd = (file: string): boolean => /^test\/vm\/(?:systemd|apparmor)/.t
 const isSandbox = (file: string): boolean => file === 'test/vm/sandbox.test.ts'
 const isVm = (file: string): boolean => file.startsWith('test/vm/') && !isSystemd(file)
 const isCgroup = (file: string): boolean => file.startsWith('test/cgroup/')
-// A part of everything else that software can run in a minute or two: facts of the host, a tree of processes, sandboxes.
-const SMOKE = ['test/host/proc-paths', 'test/process/tree', 'test/sandbox/commands']
+// A part of everything else that software can run in a minute or two: facts of the host, a tree of processes, sandboxes, and
+// kinds of links that the kernel of a host may lack.
+const SMOKE = ['test/host/proc-paths', 'test/process/tree', 'test/sandbox/commands', 'test/netlink/links']
 const isSmoke = (file: string): boolean => SMOKE.some((path) => file.startsWith(`${path}.`))
 /** What differs between versions of cgroups; the rest runs on v2 and on the host. */
 const DIFFERENT = ['create', 'effects', 'files', 'members'].map((name) => `test/cgroup/${name}.`)

@@ -1,36 +1,17 @@
-import { InvalidInputError, SyscallError, UnsupportedError } from '../../base/errors.ts'
-import { errnoName } from '../../linux/errno.ts'
-import { type Program, program } from '../../program/builder.ts'
+import { InvalidInputError, UnsupportedError } from '../../base/errors.ts'
+import { type Address, addAddress, listAddresses } from '../../linux/netlink/addresses.ts'
+import { listLinks, setLink } from '../../linux/netlink/links.ts'
+import type { NetlinkRequest } from '../../linux/netlink/request.ts'
+import type { Program } from '../../program/builder.ts'
+import { closeNetlink, driven, exchange, openNetlink } from '../../program/netlink-exchange.ts'
 import type { ProgramResult } from '../../program/result.ts'
 import type { Linux } from '../spec.ts'
-import {
-  decodeAddress,
-  decodeAttributes,
-  decodeMessages,
-  encodeMessage,
-  IFA,
-  ifaddrmsg,
-  ifinfomsg,
-  IFLA,
-  type InterfaceAddress,
-  type NetlinkMessage,
-  NLM_F,
-  NLMSG,
-  RTM,
-  text,
-  textOf,
-  u32,
-} from './netlink.ts'
 
 /** Runs a program in a process that stands in a network namespace. */
 export type Netlink = (p: Program) => ProgramResult
 
-const IFINFOMSG = 16
-const IFF_UP = 1
-const IFA_F_PERMANENT = 0x80
-const IFA_F_TENTATIVE = 0x40
-const RT_SCOPE_UNIVERSE = 0
-const ROOM = 65536
+/** Rtnetlink in one network namespace. */
+type Ask = <T>(request: NetlinkRequest<T>) => T
 
 /**
  * Moves interfaces of the host into the network namespace of a process, with their permanent global addresses, and sets them up
@@ -44,7 +25,23 @@ export function moveNetDevices(
   container: Netlink,
   pid: number,
 ): void {
-  for (const [key, { name }] of Object.entries(devices)) moveDevice({ key, name: name || key }, host, container, pid)
+  asking(host, (ofHost) =>
+    asking(container, (ofContainer) => {
+      for (const [key, { name }] of Object.entries(devices)) {
+        moveDevice({ key, name: name || key }, ofHost, ofContainer, pid)
+      }
+    }),
+  )
+}
+
+/** Lets work be done with a socket in a namespace. */
+function asking(run: Netlink, work: (ask: Ask) => void): void {
+  const socket = driven(openNetlink(), run)
+  try {
+    work((request) => driven(exchange(socket, request), run))
+  } finally {
+    driven(closeNetlink(socket), run)
+  }
 }
 
 interface Device {
@@ -54,7 +51,7 @@ interface Device {
   readonly name: string
 }
 
-function moveDevice({ key, name }: Device, host: Netlink, container: Netlink, pid: number): void {
+function moveDevice({ key, name }: Device, host: Ask, container: Ask, pid: number): void {
   const field = `/linux/netDevices/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
   const index = linksOf(host).get(key)
   if (index === undefined) {
@@ -66,10 +63,7 @@ function moveDevice({ key, name }: Device, host: Netlink, container: Netlink, pi
     throw new InvalidInputError(`${field}/name ${JSON.stringify(name)} ${rule}`, { field: `${field}/name` })
   }
   const addresses = addressesOf(host, index)
-  change(host, RTM.SETLINK, 0, ifinfomsg({ index }), [
-    [IFLA.IFNAME, text(name)],
-    [IFLA.NET_NS_PID, u32(pid)],
-  ])
+  host(setLink(index, { name, netns: { pid } }))
   const known = new Set(before.values())
   const moved = [...linksOf(container).values()].find((each) => !known.has(each))
   if (moved === undefined) {
@@ -78,92 +72,27 @@ function moveDevice({ key, name }: Device, host: Netlink, container: Netlink, pi
       remedy: 'check that nothing else moves interfaces at the same time',
     })
   }
-  for (const address of addresses) addAddress(container, address, moved)
-  change(container, RTM.NEWLINK, 0, ifinfomsg({ index: moved, flags: IFF_UP, change: IFF_UP }))
+  for (const address of addresses) container(addressOn(moved, address))
+  container(setLink(moved, { up: true }))
 }
 
 /** Indexes of interfaces by name. */
-function linksOf(run: Netlink): ReadonlyMap<string, number> {
-  const links = exchange(run, encodeMessage(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, ifinfomsg()))
-  return new Map(
-    links
-      .filter(({ type }) => type === RTM.NEWLINK)
-      .map(({ body }) => [
-        textOf(decodeAttributes(body, IFINFOMSG).get(IFLA.IFNAME)),
-        new DataView(body.buffer, body.byteOffset).getInt32(4, true),
-      ]),
+const linksOf = (ask: Ask): ReadonlyMap<string, number> =>
+  new Map(ask(listLinks()).map(({ name, index }) => [name, index]))
+
+/** The addresses that a move must preserve: permanent ones of global scope. */
+const addressesOf = (ask: Ask, index: number): readonly Address[] =>
+  ask(listAddresses({ dev: index })).filter(
+    (each) => each.index === index && each.scope === 'global' && each.flags.includes('IFA_F_PERMANENT'),
   )
-}
 
-/** The addresses that a move must preserve: permanent ones of global scope, of any family. */
-function addressesOf(run: Netlink, index: number): readonly InterfaceAddress[] {
-  return exchange(run, encodeMessage(RTM.GETADDR, NLM_F.REQUEST | NLM_F.DUMP, new Uint8Array(8)))
-    .filter(({ type }) => type === RTM.NEWADDR)
-    .map(({ body }) => decodeAddress(body))
-    .filter((each) => each.index === index && each.scope === RT_SCOPE_UNIVERSE)
-    .filter(({ flags }) => (flags & IFA_F_PERMANENT) !== 0)
-}
-
-function addAddress(run: Netlink, address: InterfaceAddress, index: number): void {
-  const kept = [IFA.LOCAL, IFA.ADDRESS, IFA.BROADCAST].flatMap((type): [number, Uint8Array][] => {
-    const data = address.attributes.get(type)
-    return data === undefined ? [] : [[type, data]]
+function addressOn(dev: number, { address, prefix, peer, broadcast, flags, metric }: Address): NetlinkRequest<void> {
+  return addAddress({
+    dev,
+    address: `${address}/${prefix}`,
+    flags: flags.filter((flag) => flag !== 'IFA_F_TENTATIVE'),
+    ...(peer === undefined ? {} : { peer: `${peer}/${prefix}` }),
+    ...(broadcast === undefined ? {} : { broadcast }),
+    ...(metric === undefined ? {} : { metric }),
   })
-  const flags = u32(address.flags & ~IFA_F_TENTATIVE)
-  change(run, RTM.NEWADDR, NLM_F.CREATE | NLM_F.EXCL, ifaddrmsg(address, index), [...kept, [IFA.FLAGS, flags]])
-}
-
-/** A request that changes something. @throws SyscallError */
-function change(
-  run: Netlink,
-  type: number,
-  flags: number,
-  body: Uint8Array,
-  attributes: Parameters<typeof encodeMessage>[3] = [],
-): void {
-  exchange(run, encodeMessage(type, NLM_F.REQUEST | NLM_F.ACK | flags, body, attributes))
-}
-
-/** One request, and all that is answered. @throws SyscallError with the kernel's error */
-function exchange(run: Netlink, request: Uint8Array): readonly NetlinkMessage[] {
-  const p = program()
-  p.because('netDevices', 'Asks rtnetlink(7)')
-  const socket = p.socket('AF_NETLINK', ['SOCK_RAW', 'SOCK_CLOEXEC'], 0)
-  p.sendmsg(socket, { data: request }, [])
-  const answer = p.recvfrom(socket, ROOM, [])
-  const result = run(p)
-  const fd = Number(result.get(socket))
-  const messages = [...decodeMessages(result.get(answer))]
-  while (!isComplete(messages)) {
-    const more = program()
-    const part = more.recvfrom(fd, ROOM, [])
-    messages.push(...decodeMessages(run(more).get(part)))
-  }
-  const end = program()
-  end.close(fd)
-  run(end)
-  assertAccepted(messages)
-  return messages
-}
-
-const isComplete = (messages: readonly NetlinkMessage[]): boolean =>
-  messages.some(({ type }) => type === NLMSG.DONE || type === NLMSG.ERROR)
-
-/** An answer of type ERROR holds 0, or -errno. */
-function assertAccepted(messages: readonly NetlinkMessage[]): void {
-  for (const { type, body } of messages) {
-    if (type !== NLMSG.ERROR) continue
-    const error = new DataView(body.buffer, body.byteOffset).getInt32(0, true)
-    if (error === 0) continue
-    const because = 'An interface is moved to the network namespace of the container'
-    throw new SyscallError({
-      call: 'rtnetlink',
-      args: '',
-      errno: errnoName(-error),
-      step: 0,
-      steps: 1,
-      feature: 'netDevices',
-      because,
-    })
-  }
 }

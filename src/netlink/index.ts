@@ -1,0 +1,13 @@
+/** `carrel/netlink`: links, addresses, routes, rules and neighbours of a network namespace, by an agent that stands in it. */
+export { Netlink, type NetlinkOptions } from './netlink.ts'
+export { connectVeth, type VethEnd, type VethOptions, type VethPair } from './connect-veth.ts'
+export type { Addresses } from './addresses.ts'
+export type { EventOptions } from './events.ts'
+export type { Links, Tun } from './links.ts'
+export type { Namespaces } from './namespaces.ts'
+export type { Neighbours } from './neighbours.ts'
+export type { Routes } from './routes.ts'
+export type { Rules } from './rules.ts'
+export type { NamespaceSource, TunDevice } from '../program/network-steps.ts'
+export * from '../linux/netlink/index.ts'
+export * from '../base/errors.ts'
