@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { format, resolveConfig } from 'prettier'
 import { agentSizeGroup } from './agent-size.ts'
 import { callsGroup } from './calls.ts'
+import { connectionsGroup } from './connections.ts'
 import type { Context, Group } from './context.ts'
 import { crowdGroup } from './crowd.ts'
 import { depthGroup } from './depth.ts'
@@ -28,6 +29,7 @@ const GROUPS: readonly Group[] = [
   groupsGroup,
   throughputGroup,
   crowdGroup,
+  connectionsGroup,
   agentSizeGroup,
 ]
 

@@ -55,8 +55,12 @@ export async function startContainer(
 /** A little later: reading the pid that the host knows it by costs more than all else in a record, and nobody here waits for it. */
 function notePid(file: string, init: Agent): void {
   setImmediate(() => {
-    const pid = init.hostPid
-    if (pid !== undefined) recordPid(file, pid)
+    try {
+      const pid = init.hostPid
+      if (pid !== undefined) recordPid(file, pid)
+    } catch {
+      // Out of descriptors, or of space: without its pid it is listed all the same, and nobody would hear of the failure here.
+    }
   })
 }
 
