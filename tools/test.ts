@@ -24,6 +24,9 @@ const runsBeside = (path: string): boolean =>
 
 const EXAMPLE_TIMEOUT_MS = 120_000
 
+/** Examples have a number; what several of them share has none. */
+const isExample = (path: string): boolean => /\/\d+-[^/]*\.ts$/.test(path)
+
 const words = process.argv.slice(2)
 const isWanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
 const problems: string[] = []
@@ -78,7 +81,7 @@ async function runTests(files: readonly string[]): Promise<void> {
 }
 
 function runExamples(): void {
-  const examples = projectFiles('examples').filter((path) => path.endsWith('.ts') && isWanted(path))
+  const examples = projectFiles('examples').filter((path) => isExample(path) && isWanted(path))
   console.log(`\n${examples.length} examples`)
   if (examples.length === 0 && words.length === 0) problems.push('There is no example')
   for (const path of examples) {
