@@ -3,12 +3,15 @@ import { attempt, call, callError, cString } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { TITLE_ROOM } from './image.ts'
 
+const F_SETFD = 2
 const F_DUPFD_CLOEXEC = 1030
 const CLOSE_RANGE_CLOEXEC = 4
 const AT_EMPTY_PATH = 0x1000
 
 /** Above whatever the agent is to find */
 const ABOVE = LIMITS.KEPT + LIMITS.DESCRIPTORS
+
+const STREAMS = [0, 1, 2]
 
 /** What becomes of this process. */
 export interface Becoming {
@@ -31,6 +34,8 @@ export function becomeAgent(kernel: Kernel, { image, socket, keep, words }: Beco
   sources.forEach((source, i) => {
     call(kernel, 'dup3', { args: `${source}, ${LIMITS.CONTROL + i}, 0` }, source, LIMITS.CONTROL + i, 0)
   })
+  // Node has its own streams closed at an exec (libuv, uv_disable_stdio_inheritance). One that its caller had closed stays closed.
+  for (const fd of STREAMS) attempt(kernel, 'fcntl', fd, F_SETFD, 0)
   const first = LIMITS.CONTROL + sources.length
   const detail = { args: `${first}, ~0, CLOSE_RANGE_CLOEXEC` }
   call(kernel, 'close_range', detail, first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC)

@@ -24,12 +24,22 @@ export interface BinaryPlaces {
  * @throws UnsupportedError that lists the places looked at and the remedy
  */
 export function findBinary(name: BinaryName, places: BinaryPlaces = ownPlaces()): string {
+  assertLinux()
   const folders = foldersOf(places)
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
   if (found !== undefined) return found
   throw new UnsupportedError(`Cannot find "${name}" for ${places.platform} (looked in ${folders.join(', ')})`, {
     fact: `binary:${name}`,
     remedy: remedyFor(places),
+  })
+}
+
+/** Every door answers so elsewhere; modules, types and the printing of programs work on all systems. @throws UnsupportedError */
+export function assertLinux(system: string = process.platform): void {
+  if (system === 'linux') return
+  throw new UnsupportedError(`Carrel makes containers of the Linux kernel, and this system is ${system}`, {
+    fact: 'platform',
+    remedy: 'run it in a virtual machine with Linux: WSL 2, Lima, or a cloud machine',
   })
 }
 

@@ -11,7 +11,12 @@ export interface ProcessStat {
   readonly state: string
   /** Pid of its parent, as the proc file system numbers it */
   readonly parent: number
+  /** It runs no program any more, though it may take a while to be gone */
+  readonly exiting: boolean
 }
+
+/** include/linux/sched.h, in field 9 of proc_pid_stat(5) */
+const PF_EXITING = 4
 
 /** Of a process as this pid namespace numbers it; undefined when there is none. @throws SyscallError */
 export function readProcess(kernel: Kernel, pid: number): ProcessStat | undefined {
@@ -19,13 +24,18 @@ export function readProcess(kernel: Kernel, pid: number): ProcessStat | undefine
   if (text === undefined) return undefined
   // The name stands in parentheses and may hold any character, a parenthesis too.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { startTime: Number(fields[19]), state: fields[0] ?? '', parent: Number(fields[1]) }
+  const [state = '', parent, , , , , flags] = fields
+  return { startTime: Number(fields[19]), state, parent: Number(parent), exiting: (Number(flags) & PF_EXITING) !== 0 }
 }
 
-/** Whether the process is the one that began then, and has not ended. */
+/**
+ * Whether the process is the one that began then, and has not ended. The first one of a pid namespace sleeps in its end until all others
+ * were reaped (pid_namespaces(7)), and those that joined are somebody else's to reap.
+ */
 export function isAlive(kernel: Kernel, pid: number, startTime: number): boolean {
   const found = readProcess(kernel, pid)
-  return found !== undefined && found.startTime === startTime && found.state !== 'Z' && found.state !== 'X'
+  if (found === undefined || found.startTime !== startTime) return false
+  return found.state !== 'Z' && found.state !== 'X' && !found.exiting
 }
 
 /** A descriptor that stands for a process; undefined when there is none. @throws SyscallError */

@@ -10,6 +10,8 @@ export interface LogOptions {
   readonly file?: string
   readonly format: 'text' | 'json'
   readonly debug: boolean
+  /** Of the program, before what is told at a terminal */
+  readonly name?: string
 }
 
 const STDERR = 2
@@ -70,12 +72,10 @@ export class Log {
       this.#options.format === 'json'
         ? JSON.stringify({ level, msg: message, time, ...(warnings.length > 0 ? { warnings } : {}) })
         : `time="${time}" level=${level} msg=${JSON.stringify(message)}`
-    const { file, format } = this.#options
+    const { file, format, name = 'carrel-oci' } = this.#options
     if (file === undefined) {
       const forPeople = format === 'text' && isTerminal(this.#kernel, STDERR)
-      return this.#toStderr(
-        forPeople ? `carrel-oci: ${level === 'error' ? '' : `${level}: `}${message}\n` : `${line}\n`,
-      )
+      return this.#toStderr(forPeople ? `${name}: ${level === 'error' ? '' : `${level}: `}${message}\n` : `${line}\n`)
     }
     try {
       appendText(this.#kernel, file, `${line}\n`)

@@ -23,3 +23,12 @@ test('containerDevices() restricts nothing where all is allowed at the end, and 
   assert.ok(!allows(taken, 1) && allows(taken, 229, 10))
   assert.notDeepEqual(containerDevices([{ allow: true, access: 'rw' }]), [])
 })
+
+test('L57, D-L17: containerDevices() gives nobody the making of nodes back that the rules take away by name', () => {
+  const make = { kind: 'c', major: 8, minor: 0, access: 'm' } as const
+  const denied = [{ allow: false, access: 'rwm' }, { allow: false, type: 'c', access: 'm' } as const]
+  assert.ok(mayUse(containerDevices(denied.slice(0, 1)), make))
+  assert.ok(!mayUse(containerDevices(denied), make))
+  assert.ok(allows(containerDevices(denied), 3))
+  assert.ok(mayUse(containerDevices([...denied, { allow: true, type: 'c', major: 8, minor: 0, access: 'm' }]), make))
+})

@@ -10,10 +10,18 @@ export function containerDevices(rules: readonly DeviceRule[] | undefined): read
   if (!rules) return OCI_DEFAULT_DEVICE_RULES
   const last = rules.findLastIndex(isEverything)
   const isOpen = rules[last]?.allow === true && rules.slice(last).every(({ allow }) => allow)
-  return isOpen ? [] : [...rules, ...ALLOWED]
+  if (isOpen) return []
+  return [...rules, ...(rules.some(forbidsMaking) ? ALLOWED.filter((rule) => !isMaking(rule)) : ALLOWED)]
 }
 
 const ALLOWED = OCI_DEFAULT_DEVICE_RULES.filter(({ allow }) => allow)
+
+/** A rule about mknod(2) of every node of a kind, and nothing else. */
+const isMaking = ({ type, major = -1, minor = -1, access }: DeviceRule): boolean =>
+  (type === 'c' || type === 'b') && major === -1 && minor === -1 && access === 'm'
+
+/** The specification demands no such right: whoever takes it away by name does not get it back. */
+const forbidsMaking = (rule: DeviceRule): boolean => !rule.allow && isMaking(rule)
 
 /** -1 is what Go's structures have for every number. */
 function isEverything({ type = 'a', major = -1, minor = -1, access = 'rwm' }: DeviceRule): boolean {

@@ -9,6 +9,7 @@ import { finalAffinitySteps } from './affinity.ts'
 import { errnoWords } from './errno-words.ts'
 import { notExecutable } from './executable.ts'
 import { openFilesLimit, openFilesSteps } from './resources.ts'
+import { LIMITS } from '../../protocol/wire.ts'
 
 /** What the steps after the gate are planned from. */
 export interface FinalInput {
@@ -20,6 +21,8 @@ export interface FinalInput {
   readonly descriptors: readonly DescriptorMove[]
   /** A further process of a container: execCPUAffinity counts */
   readonly exec?: boolean
+  /** It is killed when whoever orders this ends, which is its parent by now */
+  readonly endsWithCaller?: boolean
   /** RLIMIT_NOFILE when `rlimits` has none: what the caller of the runtime had */
   readonly openFiles?: Omit<Rlimit, 'type'>
   readonly filter?: OciFilter
@@ -30,6 +33,7 @@ export interface FinalInput {
 /** The last steps of a process that becomes the program; none of them should fail but the execution itself. */
 export function finalSteps(p: Program, input: FinalInput): void {
   const { process: asked, executable, env, descriptors, exec = false, filter, listener } = input
+  if (input.endsWithCaller) endWithCallerSteps(p)
   p.because('exec', 'Only the named descriptors reach the program, every other one is close-on-exec (CVE-2024-21626)')
   const socket = listener && keepApart(p, listener.socket, descriptors)
   descriptorsStep(p, descriptors)
@@ -41,6 +45,25 @@ export function finalSteps(p: Program, input: FinalInput): void {
   p.because('exec', 'The program: from here on the code is not ours')
   p.execve(executable, asked.args ?? [], env)
 }
+
+/**
+ * The parent-death signal is set after the last change of user, which clears it (prctl(2)); whoever ended before that is missed by the
+ * signal and is found out by its connection.
+ */
+function endWithCallerSteps(p: Program): void {
+  p.because(
+    'exec',
+    'Whatever ends the caller ends this: the kernel kills it, no clean-up of the caller is needed for that',
+  )
+  p.prctl('PR_SET_PDEATHSIG', SIGKILL, 0, 0, 0)
+  p.because(
+    'exec',
+    'EPIPE when the caller has ended before: nothing is sent, the kernel looks for the other end all the same',
+  )
+  p.sendmsg(LIMITS.CONTROL, { data: '' }, ['MSG_NOSIGNAL'])
+}
+
+const SIGKILL = 9
 
 /** Moves a descriptor above all that the program gets: its own number may be one of these. */
 function keepApart(p: Program, fd: Ref<Fd> | number, descriptors: readonly DescriptorMove[]): Ref<Fd> {

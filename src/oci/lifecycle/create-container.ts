@@ -68,13 +68,23 @@ export function readBundle({ kernel, log }: Context, given = '.'): Bundle {
   return { path: bundle, config, text }
 }
 
+/** How a container is created, besides its options. */
+export interface CreateManner {
+  /** Its first process is to wait for `start` */
+  readonly gate: boolean
+  /** Nobody stays with it */
+  readonly detached: boolean
+  /** Instead of one that is read from a directory */
+  readonly bundle?: Bundle
+}
+
 /**
  * Makes a container up to the moment where its first process could execute the user's program. Whatever fails, nothing of it stays.
  */
 export async function createContainer(
   context: Context,
   options: CreateOptions,
-  { gate, detached }: { readonly gate: boolean; readonly detached: boolean },
+  { gate, detached, bundle: given }: CreateManner,
 ): Promise<Created> {
   const { kernel, store } = context
   const handed = handedDescriptors(kernel, options.preserveFds)
@@ -82,7 +92,7 @@ export async function createContainer(
   const maker = SyncAgent.start(kernel)
   const undo = new Undo(context, options.id, maker)
   try {
-    const bundle = await sized(context, readBundle(context, options.bundle), {
+    const bundle = await sized(context, given ?? readBundle(context, options.bundle), {
       relayed: !detached && options.consoleSocket === undefined,
     })
     if (bundle.config.process) {

@@ -10,4 +10,6 @@ export interface CreateOptions {
   readonly preserveFds?: number
   readonly noPivot?: boolean
   readonly noNewKeyring?: boolean
+  /** The container is killed when the process that runs it ends, by whatever; only without a gate */
+  readonly endsWithCaller?: boolean
 }

@@ -21,6 +21,7 @@ import { assertNotFrozen } from '../cgroups/freeze.ts'
 import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import type { CreateOptions } from './create-options.ts'
 import { OwnRights, setgroupsOf } from './facts.ts'
 import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
@@ -38,7 +39,11 @@ export interface Executed {
 }
 
 /** Executes a process in a live container: a child of this process's agent, in the namespaces and groups of the first process. */
-export async function execInContainer(context: Context, given: Given<'exec'>): Promise<Executed> {
+export async function execInContainer(
+  context: Context,
+  given: Given<'exec'>,
+  { endsWithCaller = false }: Pick<CreateOptions, 'endsWithCaller'> = {},
+): Promise<Executed> {
   const { kernel, store } = context
   const { id, options } = given
   const record = store.load(id)
@@ -55,7 +60,7 @@ export async function execInContainer(context: Context, given: Given<'exec'>): P
   const relayed = options.detach !== true && options.consoleSocket === undefined
   const process = wanted.terminal && relayed ? await sized(context, wanted) : wanted
   checkConsole(process, { consoleSocket: options.consoleSocket, detached: options.detach === true })
-  return execute({ context, given, record, config, process })
+  return execute({ context, given, record, config, process, endsWithCaller })
 }
 
 async function sized({ kernel }: Context, process: Process): Promise<Process> {
@@ -106,10 +111,11 @@ interface Execution {
   readonly record: ContainerRecord
   readonly config: Config
   readonly process: Process
+  readonly endsWithCaller: boolean
 }
 
 async function execute(execution: Execution): Promise<Executed> {
-  const { context, given, config, process } = execution
+  const { context, given, config, process, endsWithCaller } = execution
   const { kernel } = context
   const handed = handedDescriptors(kernel, given.options.preserveFds)
   const maker = SyncAgent.start(kernel)
@@ -130,6 +136,7 @@ async function execute(execution: Execution): Promise<Executed> {
       ready,
       ...passedOn(kept),
       exec: true,
+      endsWithCaller,
       ...(kept.listener === undefined ? {} : { listener: listenerOf(execution, kept.listener, pid) }),
     })
     if (given.options.pidFile) writeAtomic(kernel, given.options.pidFile, String(pid), { mode: 0o644 })

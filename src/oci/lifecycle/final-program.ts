@@ -22,11 +22,12 @@ export interface FinalProcess {
   /** Where the descriptor of seccomp notifications goes, with this message */
   readonly listener?: { readonly socket: number; readonly message: string }
   readonly exec?: boolean
+  readonly endsWithCaller?: boolean
 }
 
 /** The program that ends in the execution of the user's. */
 export async function finalProgram(kernel: Kernel, final: FinalProcess): Promise<Program> {
-  const { process, linux, ready, preserved, listening = 0, gate, listener, exec } = final
+  const { process, linux, ready, preserved, listening = 0, gate, listener, exec, endsWithCaller } = final
   const filter = linux?.seccomp ? await compiledFilter(linux.seccomp) : undefined
   const p = program()
   if (gate !== undefined) gateSteps(p, gate)
@@ -38,6 +39,7 @@ export async function finalProgram(kernel: Kernel, final: FinalProcess): Promise
     descriptors: [...ready.stdio, ...preserved].map((source, target): DescriptorMove => [source, target]),
     openFiles: { soft: limit.soft ?? UNLIMITED, hard: limit.hard ?? UNLIMITED },
     ...(exec === undefined ? {} : { exec }),
+    ...(endsWithCaller === undefined ? {} : { endsWithCaller }),
     ...(filter ? { filter } : {}),
     ...(listener ? { listener } : {}),
   })

@@ -41,8 +41,8 @@ export interface Followed {
   readonly master?: number
   /** What is left to do at its end, and the command that does more of it when this fails or is absent */
   readonly cleanup?: Program
-  /** Descriptor of the state directory for that program: the agent has it behind the terminal's master */
-  readonly state?: number
+  /** Descriptors for that program: the agent has them behind the terminal's master */
+  readonly held?: readonly number[]
   readonly command?: readonly string[]
 }
 
@@ -50,55 +50,75 @@ export interface Followed {
  * Becomes the process that waits: 20 KiB instead of an engine of JavaScript, which passes signals on, relays the terminal, cleans up
  * and ends with the status of the container (agent/follow.c).
  */
-export function follow(kernel: Kernel, { pid, master, cleanup, state, command = [] }: Followed): never {
+export function follow(kernel: Kernel, { pid, master, cleanup, held = [], command = [] }: Followed): never {
   const [ours, theirs] = socketPair(kernel)
   const orders = SyncAgent.fresh(kernel, ours)
   if (cleanup) orders.cleanup(1, cleanup)
   orders.follow({ pid, terminal: master !== undefined, command })
   close(kernel, ours)
-  const kept = [master, state].filter((fd) => fd !== undefined)
-  return kernel.becomeAgent(theirs, kept, ['-f'])
+  return kernel.becomeAgent(theirs, [...(master === undefined ? [] : [master]), ...held], ['-f'])
+}
+
+/** What a caller has to remove besides what `delete` does. */
+export interface OwnEnd {
+  /** Descriptor of a directory, held until the end, and names of files in it; without it only the command removes */
+  readonly files?: { readonly directory: number; readonly names: readonly string[] }
+  /** Adds further steps to the program that removes them */
+  readonly also?: (p: Program) => void
+  /** Words that remove all of it and the container, in the place of `delete`; the exit code is the last word */
+  readonly command: readonly string[]
+}
+
+export interface FollowOptions {
+  /** Leave a stopped container */
+  readonly keep: boolean
+  readonly end?: OwnEnd
 }
 
 /** Stays with a container until its end, then deletes it unless it is to be kept. */
-export function followContainer(created: Created, { keep }: { readonly keep: boolean }): never {
+export function followContainer(created: Created, options: FollowOptions): never {
   const { creation, record, ready } = created
   creation.context.log.flush()
   const { config } = creation.bundle
   return stayUntilEnd(creation.context, {
     record,
     config,
-    keep,
+    ...options,
     ...(ready.master === undefined ? {} : { master: ready.master }),
   })
 }
 
 /** What is known of a container that a command stays with. */
-export interface Stay {
+export interface Stay extends FollowOptions {
   readonly record: ContainerRecord
   readonly config: Config
-  readonly keep: boolean
   readonly master?: number
 }
 
 /** Becomes the process that waits for a container; the processes that made it have ended. */
-export function stayUntilEnd(context: Context, { record, config, keep, master }: Stay): never {
-  const { kernel, store, options } = context
-  const simple = !keep && !config.hooks?.poststop && !record.scope && !record.closDirectory
+export function stayUntilEnd(context: Context, stay: Stay): never {
+  const { record, keep, master, end } = stay
+  const { kernel, store } = context
   // Held before others may delete it.
-  const removing = simple ? removal(context, record, LIMITS.KEPT + (master === undefined ? 0 : 1)) : {}
+  const removing = isSimple(stay) ? removal(context, stay, LIMITS.KEPT + (master === undefined ? 0 : 1)) : {}
   store.release(record.id)
   return follow(kernel, {
     pid: record.pid,
     ...(master === undefined ? {} : { master }),
     ...(keep ? { cleanup: program() } : {}),
     ...removing,
-    command: [
-      ...[...kernel.self, '--root', options.root],
-      ...['delete', '--force', record.id, '--of', instanceOf(record), '--exit-code'],
-    ],
+    command: end?.command ?? deleteWords(context, record),
   })
 }
+
+/** Whether a program removes all that there is of it. */
+const isSimple = ({ record, config, keep, end }: Stay): boolean =>
+  !keep && !config.hooks?.poststop && !record.scope && !record.closDirectory && (!end || end.files !== undefined)
+
+const deleteWords = ({ kernel, options }: Context, record: ContainerRecord): readonly string[] => [
+  ...[...kernel.self, '--root', options.root],
+  ...['delete', '--force', record.id, '--of', instanceOf(record), '--exit-code'],
+]
 
 /**
  * What `delete` does for a container that made no groups of its own and left nobody behind. Somebody else may have deleted it by then, and
@@ -106,9 +126,9 @@ export function stayUntilEnd(context: Context, { record, config, keep, master }:
  */
 function removal(
   { kernel, store }: Context,
-  { id, groups }: ContainerRecord,
+  { record: { id, groups }, end }: Stay,
   held: number,
-): Pick<Followed, 'cleanup' | 'state'> {
+): Pick<Followed, 'cleanup' | 'held'> {
   const directory = store.directory(id)
   const state = tryOpen(kernel, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW)
   if (state < 0) return {}
@@ -117,12 +137,18 @@ function removal(
   p.fcntl(held, 'F_SETFD', FD_CLOEXEC)
   p.flock(held, ['LOCK_EX', 'LOCK_NB'])
   p.statx(held, STATE_FILES.record, ['AT_SYMLINK_NOFOLLOW'], ['STATX_TYPE'])
+  if (end?.files) {
+    p.because('state', 'What the caller keeps beside it, in a directory of its own')
+    p.fcntl(held + 1, 'F_SETFD', FD_CLOEXEC)
+    for (const name of end.files.names) p.tolerate('ENOENT').unlinkat(held + 1, name, [])
+  }
+  end?.also?.(p)
   p.because('cgroups', 'The container has ended: its groups are empty')
   for (const place of groups) p.tolerate('ENOENT').unlinkat('AT_FDCWD', place.directory, ['AT_REMOVEDIR'])
   p.because('state', 'The record first: no reader sees half of it')
   for (const name of [STATE_FILES.record, STATE_FILES.config]) p.tolerate('ENOENT').unlinkat(held, name, [])
   p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
-  return { cleanup: p, state }
+  return { cleanup: p, held: [state, ...(end?.files ? [end.files.directory] : [])] }
 }
 
 const FD_CLOEXEC = 1

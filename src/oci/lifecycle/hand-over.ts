@@ -108,7 +108,9 @@ const withFinal = (record: ContainerRecord, executable: string, steps: number): 
 function finalOf(created: Created): FinalProcess {
   const { creation, ready } = created
   const { process, linux } = creation.bundle.config
-  return { process: process as Process, linux, ready, ...passedOn(creation.kept), ...listenerOf(created) }
+  const { endsWithCaller = false } = creation.options
+  const rest = { ...passedOn(creation.kept), ...listenerOf(created) }
+  return { process: process as Process, linux, ready, endsWithCaller, ...rest }
 }
 
 function listenerOf({ creation, record }: Created): Pick<FinalProcess, 'listener'> {

@@ -22,6 +22,7 @@ export class Undo {
   #scope: string | undefined
   #closDirectory: string | undefined
   #hooksRan = false
+  readonly #others: (() => void | Promise<void>)[] = []
 
   constructor(context: Context, id: string, maker: SyncAgent) {
     this.#context = context
@@ -53,11 +54,17 @@ export class Undo {
     this.#hooksRan = true
   }
 
+  /** Something that the caller made beside the container, taken back before its state goes: until then nobody else can have its id. */
+  also(step: () => void | Promise<void>): void {
+    this.#others.unshift(step)
+  }
+
   async run(): Promise<void> {
     const { kernel, store, log } = this.#context
     const steps: (() => void | Promise<void>)[] = [
       () => void (this.#pid !== undefined && signalProcess(kernel, this.#pid, SIGKILL)),
       () => void this.#maker.end(),
+      ...this.#others,
       () => this.#stopScope(),
       () => endGroup(kernel, this.#places),
       () => void (this.#closDirectory && removeDirectory(kernel, this.#closDirectory)),
