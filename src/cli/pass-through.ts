@@ -35,13 +35,16 @@ export async function passThrough(
 
 const terminalEnv = (): Record<string, string> => ({ TERM: process.env['TERM'] ?? 'xterm' })
 
-const windowSize = (): { columns: number; rows: number } => ({
+export const windowSize = (): { columns: number; rows: number } => ({
   columns: process.stdout.columns || 80,
   rows: process.stdout.rows || 24,
 })
 
+/** A program whose streams are this process's to copy, as far as it was not given the caller's own. */
+export type Connected = Pick<Command, 'stdin' | 'stdout' | 'stderr' | 'resize'>
+
 /** The caller's terminal goes raw, so that the command's own does the editing and the signals; restored whatever happens. */
-function connectTerminal(running: Command): () => Promise<void> {
+export function connectTerminal(running: Connected): () => Promise<void> {
   const { stdin, stdout } = process
   const raw = stdin.isTTY
   if (raw) stdin.setRawMode(true)
@@ -73,7 +76,8 @@ function typeInto(master: Writable): void {
   stdin.once('end', () => master.write(isLineOpen ? '\u0004\u0004' : '\u0004'))
 }
 
-function connectPipes(running: Command): () => Promise<void> {
+/** Copies the streams that are pipes; what is given back waits for the end of the output. */
+export function connectPipes(running: Connected): () => Promise<void> {
   if (running.stdin) process.stdin.pipe(running.stdin)
   const finish = [copy(running.stdout, () => process.stdout), copy(running.stderr, () => process.stderr)]
   return async () => {

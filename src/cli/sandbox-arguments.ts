@@ -65,7 +65,7 @@ export function toSandboxOptions(given: SandboxArguments, read: (path: string) =
     ...(given.resources === undefined ? {} : { resources: resourcesIn(given.resources, read) }),
     ...(Object.fromEntries(Object.entries(simple).filter(([, value]) => value !== undefined)) as SandboxOptions),
     binds: bind,
-    env: Object.fromEntries(env.map(variable)),
+    env: variables(env),
     capabilities: cap,
     etc: Object.fromEntries(etc.map((text) => pair(text, 'etc')).map(([file, path]) => [file, content(path, read)])),
     rlimits: Object.fromEntries(rlimit.map(resourceLimit)),
@@ -83,6 +83,9 @@ function content(path: string, read: (path: string) => Uint8Array): Uint8Array {
     })
   }
 }
+
+/** Variables by name. @throws InvalidInputError for what is no NAME=VALUE, and a NAME that is not set here */
+export const variables = (texts: readonly string[]): Record<string, string> => Object.fromEntries(texts.map(variable))
 
 function variable(text: string): [string, string] {
   if (text.includes('=')) return pair(text, 'env')
