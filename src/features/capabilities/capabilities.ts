@@ -26,6 +26,12 @@ export function capabilityNumbers(names: readonly string[], field = 'capabilitie
 
 /** Bounding set and no_new_privs of everything in a sandbox: set once in its first process, which never executes anything. */
 export function boundingSteps(p: Program, kept: readonly number[]): void {
+  dropBoundingSteps(p, kept)
+  noNewPrivilegesSteps(p)
+}
+
+/** The bounding set alone. */
+export function dropBoundingSteps(p: Program, kept: readonly number[]): void {
   p.because(
     'capabilities',
     'Nothing executed below can ever gain these again (capabilities(7)); dropped first, while CAP_SETPCAP is here',
@@ -33,11 +39,21 @@ export function boundingSteps(p: Program, kept: readonly number[]): void {
   for (const [name, number] of Object.entries(NUMBERS)) {
     if (!kept.includes(number)) p.tolerate('EINVAL').prctl('PR_CAPBSET_DROP', name as never, 0, 0, 0)
   }
+}
+
+export function noNewPrivilegesSteps(p: Program): void {
   p.because(
     'capabilities',
     'No set-uid file and no file capability has an effect; also what lets an unprivileged process use seccomp',
   )
   p.prctl('PR_SET_NO_NEW_PRIVS', 1, 0, 0, 0)
+}
+
+/** The sets of a container's root: its exec gets what is in the bounding set, and inherits nothing (CVE-2022-24769). */
+export function rootCapabilitySteps(p: Program, kept: readonly number[]): void {
+  p.because('capabilities', 'Those that are kept, inheritable and ambient sets empty (CVE-2022-24769)')
+  p.tolerate('EINVAL').prctl('PR_CAP_AMBIENT', 'PR_CAP_AMBIENT_CLEAR_ALL', 0, 0, 0)
+  p.capset({ effective: mask(kept), permitted: mask(kept), inheritable: 0n })
 }
 
 /** Keeps the permitted set over the change of user, for commands that keep capabilities. */

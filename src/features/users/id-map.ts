@@ -92,12 +92,13 @@ const text = (rows: readonly IdRow[]): string =>
   rows.map((row) => `${row.inside} ${row.outside} ${row.count}\n`).join('')
 
 /** Writes the maps of a child from its parent; each is one write, as the kernel demands. */
-export function idMapSteps(p: Program, child: Ref<Pid>, map: IdMap): void {
+export function idMapSteps(p: Program, child: Ref<Pid> | number, map: IdMap): void {
   p.because(
     'users',
     'The child’s ids: none of the host’s own, so that even its root is nobody here (user_namespaces(7))',
   )
-  const directory = p.openat('AT_FDCWD', new DecimalPath('/proc/', child), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
+  const path = typeof child === 'number' ? `/proc/${child}` : new DecimalPath('/proc/', child)
+  const directory = p.openat('AT_FDCWD', path, ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
   if (map.writer === 'single') {
     p.because('users', 'An unprivileged gid_map wants setgroups denied first (Linux 3.19, CVE-2014-8989)')
     writeSteps(p, directory, 'setgroups', 'deny')
