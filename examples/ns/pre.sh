@@ -19,9 +19,8 @@ undo() {
     fi
 }
 
+# Without nft nothing is changed: forwarding comes last.
 nat() {
-    [ -e $was ] || cat $forward >$was
-    echo 1 >$forward
     nft delete table ip carrel_ns 2>/dev/null || true
     nft -f - <<RULES
 table ip carrel_ns {
@@ -31,6 +30,8 @@ table ip carrel_ns {
     }
 }
 RULES
+    [ -e $was ] || cat $forward >$was
+    echo 1 >$forward
 }
 
 if [ "$1" = --undo ]; then

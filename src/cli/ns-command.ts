@@ -96,6 +96,12 @@ function idsAndArguments(words: readonly string[]): {
 } {
   const end = words.indexOf('--')
   const ids = end < 0 ? words : words.slice(0, end)
+  const option = ids.find((word) => word.startsWith('-'))
+  if (option !== undefined) {
+    throw new InvalidInputError(`${option} stands after INIT: options come before PRE, arguments of INIT after --`, {
+      field: 'words',
+    })
+  }
   if (ids.length > 2) {
     throw new InvalidInputError(`${JSON.stringify(ids[2])} is one word too many: arguments of INIT follow after --`, {
       field: 'words',

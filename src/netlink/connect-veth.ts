@@ -1,6 +1,6 @@
 import { CarrelError, InvalidInputError, StateError, SyscallError } from '../base/errors.ts'
 import { checkNumber } from '../linux/netlink/encode.ts'
-import { parseCidr, parseIp } from '../linux/netlink/ip.ts'
+import { formatIp, parseCidr, parseIp } from '../linux/netlink/ip.ts'
 import { checkLinkName } from '../linux/netlink/link-name.ts'
 import type { Link } from '../linux/netlink/link.ts'
 import type { Agent } from '../process/agent.ts'
@@ -39,7 +39,7 @@ const ATTEMPTS = 64
 
 /**
  * Connects the network of an agent with that of a process by a new pair of links, both up, and the process's loopback too. What fails
- * leaves no link behind, in neither of them.
+ * leaves no link behind, in neither of them, and no address on a bridge that was there.
  * @throws InvalidInputError for a name that is taken; StateError when both are in one network; SyscallError
  */
 export async function connectVeth(agent: Agent, options: VethOptions): Promise<VethPair> {
@@ -143,7 +143,24 @@ async function findBridge(
     undo.push(() => host.links.remove(name))
   }
   const there = (await host.addresses.list({ dev: name })).map(({ address, prefix }) => `${address}/${prefix}`)
-  await dress(host, name, { addresses: addresses.filter((address) => !there.includes(address)) })
+  const missing = addresses.filter((address) => !there.includes(canonical(address)))
+  if (found) undo.push(...missing.map((address) => () => removeIfThere(host, name, address)))
+  await dress(host, name, { addresses: missing })
+}
+
+/** As the kernel tells an address: `FD00:0::1/64` is `fd00::1/64`. */
+function canonical(address: string): string {
+  const { bytes, prefix } = parseCidr(address, 'addresses')
+  return `${formatIp(bytes)}/${prefix}`
+}
+
+/** It may be what could not be added. */
+async function removeIfThere(netlink: Netlink, dev: string, address: string): Promise<void> {
+  try {
+    await netlink.addresses.remove({ dev, address })
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== 'EADDRNOTAVAIL') throw error
+  }
 }
 
 /** The names of both ends are free, or it says which is not. Gives the name of the host's. */

@@ -105,7 +105,10 @@ function ownTerminalSteps(p: Program): Ref<Fd> {
   )
   const slave = p.ioctlOpen(master, 'TIOCGPTPEER', flagsValue(OPEN, TERMINAL, p.arch, 'slave'))
   p.send(master)
-  p.tolerate('ENOENT', 'ENOTDIR').move_mount(terminals, '', 'AT_FDCWD', '/dev/pts', ['MOVE_MOUNT_F_EMPTY_PATH'])
+  p.because('terminal', 'Seen where the root has a directory for it; on a link nothing is mounted, which is EINVAL')
+  p.tolerate('ENOENT', 'ENOTDIR', 'EINVAL', 'ELOOP').move_mount(terminals, '', 'AT_FDCWD', '/dev/pts', [
+    'MOVE_MOUNT_F_EMPTY_PATH',
+  ])
   p.close(terminals)
   return slave
 }
@@ -134,7 +137,10 @@ export function execProgram(settings: NsSettings, slave?: number): Program {
   if (filter && settings.newPrivileges) seccompSteps(p, filter)
   rootCapabilitySteps(p, settings.capabilities)
   if (filter && !settings.newPrivileges) seccompSteps(p, filter)
-  p.because('exec', 'INIT: from here on the code is not ours')
+  p.because(
+    'exec',
+    'INIT, from here on the code is not ours. It needs its interpreter or loader in ROOT, and a script a #! line',
+  )
   execSteps(p, { path: settings.init, argv: [settings.init, ...settings.args], env: settings.env })
   return p
 }

@@ -32,24 +32,30 @@ export async function inspectRoot(
   const p = program()
   p.because('root', 'Looks at what the container will see: inside the root, links included')
   const directory = p.tolerate(...MISSING).openat('AT_FDCWD', root, ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'])
-  const paths = { init, proc: '/proc', dev: '/dev', null: '/dev/null' }
-  const looks = Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, look(p, directory, path)]))
+  const looks = {
+    init: look(p, directory, init),
+    // Mounted on, and no mount follows a link (move_mount(2)).
+    proc: look(p, directory, '/proc', ['O_NOFOLLOW']),
+    dev: look(p, directory, '/dev', ['O_NOFOLLOW']),
+    null: look(p, directory, '/dev/null'),
+  }
   const result = await caller.run(p)
   assertFound('ROOT', root, result, directory)
-  const found = (name: keyof typeof paths): StatxDecoded | undefined => {
-    const { file, status } = looks[name] as Look
+  const found = (name: keyof typeof looks): StatxDecoded | undefined => {
+    const { file, status } = looks[name]
     return Number(result.get(file)) < 0 ? undefined : result.get(status)
   }
   try {
     const executable = found('init')
-    if (!executable) assertFound('INIT', `${init} in ${root}`, result, (looks['init'] as Look).file)
+    if (!executable) assertFound('INIT', `${init} in ${root}`, result, looks.init.file)
     else assertProgram('INIT', `${init} in ${root}`, executable.stx_mode)
     for (const name of ['proc', 'dev'] as const) {
-      if (kind(found(name)) !== S_IFDIR) throw refuse('ROOT', `${root} has no directory ${name}: make it, to mount on`)
+      if (kind(found(name)) === S_IFDIR) continue
+      throw refuse('ROOT', `${root} has no directory ${name}, or a link instead of it: make it, to mount on`)
     }
     const device = found('null')
     const isNull = kind(device) === S_IFCHR && device?.stx_rdev_major === 1 && device.stx_rdev_minor === 3
-    return { hasDevices: isNull && (await canOpen(caller, result.get((looks['null'] as Look).file))) }
+    return { hasDevices: isNull && (await canOpen(caller, result.get(looks.null.file))) }
   } finally {
     const close = program()
     for (const fd of [directory, ...Object.values(looks).map(({ file }) => file)].map((ref) =>
@@ -68,9 +74,9 @@ interface Look {
 
 const MISSING = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'] as const
 
-function look(p: Program, root: Ref<Fd>, path: string): Look {
+function look(p: Program, root: Ref<Fd>, path: string, flags: readonly 'O_NOFOLLOW'[] = []): Look {
   const file = p.tolerate(...MISSING).openat2(root, path, {
-    flags: ['O_PATH', 'O_CLOEXEC'],
+    flags: ['O_PATH', 'O_CLOEXEC', ...flags],
     resolve: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS'],
   })
   return { file, status: p.statx(file, '', ['AT_EMPTY_PATH'], ['STATX_TYPE', 'STATX_MODE']) }

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
-  cpSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -90,8 +90,9 @@ export async function makeTestRoot(agent: Agent, directory: string, init: string
       field: 'DIR',
     })
   }
+  assertFile(init)
   const busybox = findBusybox()
-  mkdirSync(directory, { recursive: true })
+  const topmost = mkdirSync(directory, { recursive: true }) ?? directory
   try {
     for (const name of ['.', ...DIRECTORIES]) makeDirectory(join(directory, name), OPEN.includes(name) ? 0o1777 : 0o755)
     const applets = copyBusybox(busybox, directory)
@@ -100,13 +101,18 @@ export async function makeTestRoot(agent: Agent, directory: string, init: string
       chmodSync(join(directory, path), 0o644)
     }
     for (const [name, target] of LINKS) symlinkSync(target, join(directory, 'dev', name))
-    cpSync(init, join(directory, 'init.sh'))
+    copyFileSync(init, join(directory, 'init.sh'))
     chmodSync(join(directory, 'init.sh'), 0o755)
     return { directory, applets, devices: await makeNodes(agent, directory) }
   } catch (error) {
-    rmSync(directory, { recursive: true, force: true })
+    rmSync(topmost, { recursive: true, force: true })
     throw error
   }
+}
+
+function assertFile(init: string): void {
+  if (statSync(init, { throwIfNoEntry: false })?.isFile()) return
+  throw new InvalidInputError(`init must be a file of the host, and ${init} is none`, { field: 'init' })
 }
 
 /** Whatever the caller's umask: root of a user namespace is somebody else here. */

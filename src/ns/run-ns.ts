@@ -83,7 +83,7 @@ export async function runNs({ settings, facts, streams, observer, stop }: RunNs)
 
   const ownDev = settings.dev === 'own' || (settings.dev === 'auto' && !hasDevices)
   const input = { settings, map, procPaths: facts.procPaths, ownDev, terminal: streams === 'terminal' }
-  const init = await release(child, input, streams, observer)
+  const init = await release(child, input, streams, observer, stop)
 
   const disconnect = observer.connect(init)
   observer.signals(init)
@@ -145,12 +145,14 @@ async function release(
   input: ContainerInput,
   streams: InitStreams,
   observer: NsObserver,
+  stop: AbortSignal,
 ): Promise<Process> {
   const { settings } = input
   const enter = enterProgram(input)
   observer.step(`release: the child enters ${settings.root}`, explained(enter.program.steps))
   const entered = await child.run(enter.program)
   assertFirst(entered.get(enter.pid), entered.get(enter.uid))
+  stop.throwIfAborted()
   if (enter.slave) {
     const [master] = entered.descriptors as [number]
     const last = execProgram(settings, entered.get(enter.slave))

@@ -61,14 +61,14 @@ export async function startStep(step: number, start: Start = {}): Promise<Sleepi
     await eventually(
       () => survivors(all).length === 0,
       () => `${JSON.stringify(survivors(all))} are left of step ${step}`,
-      10_000,
+      30_000,
     )
   }
   try {
     const sleeps = eventually(
       () => descendants(node).find(({ name }) => name === 'sleep'),
       () => `step ${step} runs sleep`,
-      20_000,
+      30_000,
     )
     const died = script.ended.then(({ stderr }) => assert.fail(`step ${step} has ended: ${stderr}`))
     const command = await Promise.race([sleeps, died])

@@ -128,6 +128,21 @@ test('a bridge is made when there is none, used when there is one, and refused w
   }),
 )
 
+test('X20: a bridge that was there keeps the addresses it had, and those alone, when what follows fails', NEEDS, () =>
+  inPlace(async ({ host, pid, ip }) => {
+    const addresses = ['10.1.0.1/24', 'FD00:0:0::1/64']
+    await connectVeth(host, { pid, guest: { name: 'eth0' }, bridge: { name: 'br0', addresses } })
+    const shown = () => ip(host, '-br', 'address', 'show', 'dev', 'br0').split(/\s+/).slice(2).sort()
+    const before = shown()
+    const more = { name: 'br0', addresses: [...addresses, '10.2.0.1/24', 'fd01::1/64'] }
+    const options = { pid, guest: { name: 'eth1' }, bridge: more }
+    await assert.rejects(connectVeth(host, { ...options, gateway: '192.0.2.1' }), { errno: 'ENETUNREACH' })
+    assert.deepEqual(shown(), before)
+    await connectVeth(host, options)
+    assert.ok(shown().includes('fd01::1/64'))
+  }),
+)
+
 test('requests at once are carried out in order, and a closed door says so', NEEDS, () =>
   inPlace(async ({ host }) => {
     const netlink = await Netlink.open(host)

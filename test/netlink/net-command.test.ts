@@ -66,7 +66,11 @@ test('X20: carrel net veth says what is taken or wrong, exits with 125, and leav
       assert.deepEqual([status, message.test(stderr)], [125, true], stderr)
     }
     const gone = net(host, 'veth', '999999999', '--guest', 'eth0')
-    assert.deepEqual([gone.status, /ENOENT/.test(gone.stderr)], [125, true], gone.stderr)
+    assert.deepEqual(
+      [gone.status, /ENOENT.*The network namespace of process 999999999$/m.test(gone.stderr)],
+      [125, true],
+      gone.stderr,
+    )
     assert.equal(host.json('link').length + guest.json('link').length, 2, host.ip('link') + guest.ip('link'))
   }),
 )

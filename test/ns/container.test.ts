@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -192,6 +192,28 @@ test('N03: -v tells the steps in their order, -vv the system calls with their re
     ['clone', 'the', 'ids', 'limits', 'pre', 'release', 'exec', 'init'],
   )
 })
+
+test('N01: an option behind INIT is refused, with the place where options stand', needs, () => {
+  const { status, stderr } = ns(['-', root, '/bin/true', '-n'])
+  assert.equal(status, 125)
+  assert.match(stderr, /^carrel: -n stands after INIT: options come before PRE, arguments of INIT after --$/m)
+})
+
+test(
+  'N14: an INIT that the kernel cannot execute ends with 126, its lost interpreter with 127, and both are explained',
+  needs,
+  () => {
+    for (const [name, text, code] of [
+      ['no-line', 'echo hello', 126],
+      ['no-shell', '#!/no/such/shell', 127],
+    ] as const) {
+      writeFileSync(join(root, name), text, { mode: 0o755 })
+      const { status, stderr } = ns(['-', root, `/${name}`])
+      assert.equal(status, code)
+      assert.match(stderr, /It needs its interpreter or loader in ROOT, and a script a #! line$/m)
+    }
+  },
+)
 
 test('SIGKILL of carrel leaves neither INIT nor what it has started', needs, async () => {
   const pre = script(folder, 'note.sh', `echo "$1" >${folder}/pid`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { CARREL } from '../cli/carrel.ts'
@@ -103,4 +103,15 @@ test('N18, N20: init.sh becomes /sbin/init or /bin/init, and a shell with DEBUG=
   }
   assert.equal(run([]), 'I am /sbin/init, process 1\n')
   assert.equal(run(['--env', 'DEBUG=1']), 'shell 1\n')
+})
+
+test('N17: without an nft that works, pre.sh fails and leaves forwarding as it was', needs, () => {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  script(bin, 'nft', 'exit 1')
+  const text = `mount -t tmpfs run /run && echo 0 >/proc/sys/net/ipv4/ip_forward && ${PRE} 1; echo $?; ls -A /run
+    cat /proc/sys/net/ipv4/ip_forward`
+  const env = { PATH: `${bin}:/usr/bin:/bin`, NAT: '1', CLONE_NEWNET: '1', CARREL: '/bin/true' }
+  const { stdout } = spawnSync('unshare', ['-mn', 'sh', '-c', text], { encoding: 'utf8', env })
+  assert.equal(stdout, '1\n0\n')
 })

@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -71,6 +72,15 @@ test('N19: mk-test-root refuses what exists, and leaves it as it is; its default
   assert.match(carrel(['mk-test-root', '--help']).stdout, /default: \/tmp\/zzroot/)
 })
 
+test('N19: an --init that is no file is refused by name, before anything is made', needs, () => {
+  for (const init of ['/nonexistent', folder]) {
+    const { status, stderr } = carrel(['mk-test-root', join(folder, 'new/one'), '--init', init])
+    assert.equal(status, 125)
+    assert.equal(stderr, `carrel: init must be a file of the host, and ${init} is none\n`)
+    assert.equal(existsSync(join(folder, 'new')), false)
+  }
+})
+
 test('N19: without a static busybox, mk-test-root names the package, and makes nothing', needs, () => {
   const target = join(folder, 'never')
   const places = ['/bin/busybox', '/usr/bin/busybox']
@@ -108,5 +118,31 @@ test('N13: a root without a place for /proc or /dev is refused by name', needs, 
   rmSync(join(bare, 'proc'), { recursive: true })
   const { status, stderr } = ns(['-', bare, '/bin/true'])
   assert.equal(status, 125)
-  assert.match(stderr, /^carrel: ROOT .*no-proc has no directory proc: make it, to mount on$/m)
+  assert.match(stderr, /^carrel: ROOT .*no-proc has no directory proc, or a link instead of it: make it, to mount on$/m)
+})
+
+test(
+  'N13: a link in the place of /proc or /dev is refused by name, and nothing is mounted where it leads',
+  needs,
+  () => {
+    for (const name of ['proc', 'dev']) {
+      const linked = join(folder, `linked-${name}`)
+      assert.equal(spawnSync('cp', ['-a', root, linked]).status, 0)
+      rmSync(join(linked, name), { recursive: true })
+      symlinkSync('/etc', join(linked, name))
+      const { status, stderr } = ns(['-', linked, '/bin/true'])
+      assert.equal(status, 125)
+      assert.match(stderr, new RegExp(`^carrel: ROOT .* has no directory ${name}, or a link instead of it`, 'm'))
+    }
+  },
+)
+
+test('N13: a link in the place of /dev/pts is left alone: the terminal works, and is seen nowhere', needs, () => {
+  const linked = join(folder, 'linked-pts')
+  assert.equal(spawnSync('cp', ['-a', root, linked]).status, 0)
+  rmSync(join(linked, 'dev/pts'), { recursive: true })
+  symlinkSync('/etc', join(linked, 'dev/pts'))
+  const command = `${process.execPath} ${CARREL} ns - ${linked} /bin/sh -- -c 'test -t 0 && echo terminal && ls /etc && grep -c devpts /proc/mounts'`
+  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
+  assert.match(stdout, /^terminal\s+group\s+hosts\s+passwd\s+0\s*$/m)
 })
