@@ -1,5 +1,6 @@
 // Shows: a TCP server whose connections each get a container of their own, all under one agent. At a terminal, or with --port, it
-// serves until it is told to end (`nc localhost 31337`); otherwise it talks with itself once.
+// serves until it is told to end (`nc localhost 31337`); otherwise it talks with itself once. `carrel serve` is the same with limits on
+// how many and how long, for strangers.
 import assert from 'node:assert/strict'
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'

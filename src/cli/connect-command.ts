@@ -5,6 +5,7 @@ import { Command as Verb } from 'commander'
 import { InvalidInputError } from '../base/errors.ts'
 import type { Address } from '../serve/address.ts'
 import type { Remote, RemoteEnding } from '../serve/remote.ts'
+import { Insistence } from './insistence.ts'
 import { report } from './report.ts'
 
 interface ConnectArguments {
@@ -52,9 +53,9 @@ function readerGone(): Promise<Pick<RemoteEnding, 'message' | 'code'>> {
 const { SIGPIPE } = constants.signals
 
 async function addressOf(where: string | undefined, { unix }: ConnectArguments): Promise<Address> {
-  const { DEFAULT_PORT, parseTcpAddress } = await import('../serve/address.ts')
+  const { DEFAULT_PORT, parseTcpAddress, parseUnixAddress } = await import('../serve/address.ts')
   if (unix === undefined) return parseTcpAddress(where ?? String(DEFAULT_PORT), { names: true })
-  if (where === undefined) return { kind: 'unix', path: unix }
+  if (where === undefined) return parseUnixAddress(unix)
   throw new InvalidInputError('unix is given beside an address: one of them is wanted', { field: 'unix' })
 }
 
@@ -69,42 +70,79 @@ const windowSize = (): { columns: number; rows: number } => ({
   rows: process.stdout.rows || 24,
 })
 
-/** The terminal here goes raw, so that the command's own does the editing and the signals; restored whatever happens. */
+/**
+ * The terminal here goes raw, so that the command's own does the editing and the signals; restored whatever happens. Until the server has
+ * answered, Ctrl-C ends this process, as everywhere.
+ */
 async function withTerminal(remote: Remote): Promise<RemoteEnding> {
+  await remote.answered
   const { stdin } = process
-  const raw = stdin.isTTY
-  const restore = () => raw && stdin.setRawMode(false)
+  if (!stdin.isTTY) return withInput(remote)
+  const restore = () => void stdin.setRawMode(false)
   const resize = () => remote.resize(windowSize())
   const leave = (signal: NodeJS.Signals) => {
     restore()
-    process.off(signal, leave)
-    process.kill(process.pid, signal)
+    raise(signal, leave)
   }
-  if (raw) stdin.setRawMode(true)
+  stdin.setRawMode(true)
   process.once('exit', restore)
   process.on('SIGWINCH', resize)
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, leave)
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, leave)
   try {
-    void feed(remote)
-    return await remote.ended
+    return await Promise.race([remote.ended, keysTo(remote)])
   } finally {
     process.off('SIGWINCH', resize)
     restore()
   }
 }
 
+const HUNG_UP: RemoteEnding = { code: 129, signal: null, outcome: 'disconnect', message: 'Hung up' }
+const ESCAPE_KEY = 0x1d
+
+/** Keys go to the command, in order, and are looked at even while a server takes none. Resolves at the third Ctrl-] of a second. */
+function keysTo(remote: Remote): Promise<RemoteEnding> {
+  const insistence = new Insistence()
+  let sent: Promise<unknown> = Promise.resolve()
+  return new Promise((resolve) => {
+    process.stdin.on('data', (keys: Uint8Array) => {
+      for (const key of keys) if (key === ESCAPE_KEY && insistence.isThird()) return resolve(HUNG_UP)
+      sent = sent.then(() => remote.send(keys))
+    })
+    const eof = () => void sent.then(() => remote.eof())
+    process.stdin.on('end', eof).on('error', eof)
+  })
+}
+
 /** Signals that go to the command, which may end by them; this process ends with it. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 
+/** Until the server has answered, signals do what they do everywhere; and one that ignores them is left at the third Ctrl-C of a second. */
 async function withPipes(remote: Remote): Promise<RemoteEnding> {
-  const handlers = FORWARDED.map((signal) => [signal, () => remote.signal(signal)] as const)
-  for (const [signal, handler] of handlers) process.on(signal, handler)
-  try {
-    void feed(remote)
-    return await remote.ended
-  } finally {
-    for (const [signal, handler] of handlers) process.off(signal, handler)
+  const insistence = new Insistence()
+  let hangUp: (ending: RemoteEnding) => void = () => {}
+  const hungUp = new Promise<RemoteEnding>((resolve) => (hangUp = resolve))
+  const forward = (signal: NodeJS.Signals) => {
+    if (!remote.isAnswered) return raise(signal, forward)
+    remote.signal(signal)
+    if (signal === 'SIGINT' && insistence.isThird()) hangUp(HUNG_UP)
   }
+  for (const signal of FORWARDED) process.on(signal, forward)
+  try {
+    return await Promise.race([withInput(remote), hungUp])
+  } finally {
+    for (const signal of FORWARDED) process.off(signal, forward)
+  }
+}
+
+/** Ends this process as the signal would have without a handler. */
+function raise(signal: NodeJS.Signals, handler: NodeJS.SignalsListener): void {
+  process.off(signal, handler)
+  process.kill(process.pid, signal)
+}
+
+async function withInput(remote: Remote): Promise<RemoteEnding> {
+  void feed(remote)
+  return await remote.ended
 }
 
 /** What comes in here goes to the command, as far as the server lets it. */

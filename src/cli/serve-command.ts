@@ -109,9 +109,9 @@ async function toServerOptions(
 }
 
 async function addressesOf({ tcp, unix = [] }: ServeArguments): Promise<readonly Address[]> {
-  const { DEFAULT_PORT, parseTcpAddress } = await import('../serve/address.ts')
+  const { DEFAULT_PORT, parseTcpAddress, parseUnixAddress } = await import('../serve/address.ts')
   const texts = tcp ?? (unix.length > 0 ? [] : [String(DEFAULT_PORT)])
-  return [...texts.map((text) => parseTcpAddress(text)), ...unix.map((path) => ({ kind: 'unix', path }) as const)]
+  return [...texts.map((text) => parseTcpAddress(text)), ...unix.map(parseUnixAddress)]
 }
 
 /** Standard output is for programs: a line for each address. The warning is for people, and comes with whatever else is on stderr. */

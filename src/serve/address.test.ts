@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isLoopback, isWildcard, parseTcpAddress, showAddress } from './address.ts'
+import { isLoopback, isWildcard, parseTcpAddress, parseUnixAddress, showAddress } from './address.ts'
 import { exposureOf } from './exposure.ts'
 import { addressKey } from './peer.ts'
 
@@ -67,4 +67,10 @@ test('addressKey() counts a /64 of IPv6 as one address', () => {
   assert.notEqual(addressKey('2001:db8:0:1::1'), addressKey('2001:db8:0:2::1'))
   assert.equal(addressKey('::1'), '0:0:0:0::/64')
   assert.notEqual(addressKey('fe80::1%eth0'), addressKey('fe80::1%eth1'))
+})
+
+test('parseUnixAddress() refuses what would be cut to another name', () => {
+  assert.deepEqual(parseUnixAddress('x'.repeat(107)), { kind: 'unix', path: 'x'.repeat(107) })
+  for (const path of ['', 'x'.repeat(108), 'é'.repeat(54)])
+    assert.throws(() => parseUnixAddress(path), { field: 'unix' }, path)
 })

@@ -43,6 +43,18 @@ function hostOf(bracketed: string | undefined, plain: string | undefined, names:
   return names && /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})$/.test(plain) ? plain : undefined
 }
 
+/** Bytes of sun_path without the NUL at its end (unix(7)). */
+const LONGEST_PATH = 107
+
+/** Checks the path of a unix socket: what is longer the kernel, or Node, would cut to another name. @throws InvalidInputError */
+export function parseUnixAddress(path: string): UnixAddress {
+  const { length } = new TextEncoder().encode(path)
+  if (length > 0 && length <= LONGEST_PATH) return { kind: 'unix', path }
+  throw new InvalidInputError(`unix is ${JSON.stringify(path)}: a path of 1 to ${LONGEST_PATH} bytes is wanted`, {
+    field: 'unix',
+  })
+}
+
 /** `127.0.0.1:80`, `[::1]:80`, `unix:/run/x.sock`. */
 export function showAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`

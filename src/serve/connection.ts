@@ -1,18 +1,16 @@
 import type { Socket } from 'node:net'
 import type { RunResult } from '../sandbox/result.ts'
-import { type Failure, failureOf } from './failure.ts'
+import { type Ended, endingOf, type Reason, usageOf, whyEnded } from './ending.ts'
+import { failureOf } from './failure.ts'
 import type { Peer } from './peer.ts'
 import { Quiet } from './quiet.ts'
 import { Room } from './room.ts'
 import { sandboxFor, terminalEnv } from './sandbox-for.ts'
 import type { Terms } from './terms.ts'
 import { encodeCredit, encodeData, encodeFrame, SERVER_FRAMES, WINDOW_BYTES } from './wire/frames.ts'
-import { encodeAnswer, type Ending, type First, type Hello, Sniffer } from './wire/hello.ts'
+import { encodeAnswer, type First, type Hello, Sniffer } from './wire/hello.ts'
 import { FramedInput, type Input, plainInput } from './wire/input.ts'
 import { pump, Wire } from './wire/wire.ts'
-
-/** Why a connection is ended before its command ends by itself. */
-export type Reason = 'disconnect' | 'malformed' | 'idle' | 'timeout' | 'shutdown'
 
 /** How long the rest of a hello may take, in milliseconds; what is there then is what a plain client typed. */
 const HELLO_MS = 2000
@@ -99,7 +97,8 @@ export class Connection {
 
   #receive(chunk: Uint8Array): void {
     this.#wire.received(chunk)
-    if (this.#isOver) return
+    // After nonsense there is nothing to be understood any more.
+    if (this.#isOver || this.#trouble !== undefined) return
     this.#orDrop(() => {
       if (this.#input) this.#input.push(chunk)
       else if (this.#first) this.#early.push(chunk)
@@ -126,7 +125,8 @@ export class Connection {
   }
 
   #decidePlain(): void {
-    if (!this.#first) this.#decide({ kind: 'plain', bytes: this.#sniffer.give() })
+    if (this.#first || this.#trouble !== undefined) return
+    this.#decide({ kind: 'plain', bytes: this.#sniffer.give() })
   }
 
   /** Until there is a command for it, nothing more is read. */
@@ -167,7 +167,7 @@ export class Connection {
 
   #framed(room: Room): Input {
     return new FramedInput(room, {
-      grant: (bytes) => this.#wire.tell(encodeFrame(SERVER_FRAMES.credit, encodeCredit(bytes))),
+      grant: (bytes) => this.#wire.write(encodeFrame(SERVER_FRAMES.credit, encodeCredit(bytes))),
       gone: () => this.end('disconnect'),
       data: (bytes) => this.#terms.input(this, bytes),
     })
@@ -226,8 +226,9 @@ export class Connection {
     }
   }
 
-  #sayEnd(ended: RunResult | Failure): void {
-    const why = this.#whyEnded(ended)
+  #sayEnd(ended: Ended): void {
+    const { timeoutMs } = this.#terms.limits
+    const why = whyEnded(this.#reason, ended, { quietMs: this.#quiet.ms, timeoutMs })
     if (!this.#hello) {
       if (why !== undefined) this.#wire.tell(`carrel: ${why}\n`)
       return
@@ -236,37 +237,12 @@ export class Connection {
     if (this.#room?.hello === undefined) this.#wire.tell(encodeAnswer({ connection: this.id }))
     const encoder = new TextEncoder()
     if (why !== undefined) this.#wire.tell(encodeFrame(SERVER_FRAMES.error, encoder.encode(why)))
-    const ending = this.#endingOf(ended)
+    const ending = endingOf(this.#reason, ended)
     this.#wire.tell(encodeFrame(SERVER_FRAMES.exit, encoder.encode(JSON.stringify(ending))))
   }
 
-  #whyEnded(ended: RunResult | Failure): string | undefined {
-    const { limits } = this.#terms
-    switch (this.#reason) {
-      case 'idle':
-        return `Ended: not a byte for ${this.#quiet.ms / 1000} s`
-      case 'timeout':
-        return `Ended: a connection may last ${(limits.timeoutMs ?? 0) / 1000} s`
-      case 'shutdown':
-        return 'Ended: the server is going down'
-      case 'malformed':
-        return 'Ended: what came is not carrel/1'
-      case 'disconnect':
-      case undefined:
-        return 'text' in ended ? ended.text : undefined
-    }
-  }
-
-  #endingOf(ended: RunResult | Failure): Ending {
-    const outcome = this.#reason ?? ('outcome' in ended ? ended.outcome : 'failed')
-    if ('text' in ended) return { code: ended.code, signal: null, outcome }
-    return { code: ended.exitCode, signal: ended.signal, outcome }
-  }
-
-  #log(ended: RunResult | Failure): void {
-    const { code, signal, outcome } = this.#endingOf(ended)
-    const used = 'usage' in ended ? ended : undefined
-    const cpuUs = used?.stats.cpu?.usageUs ?? ((used?.usage.userMs ?? 0) + (used?.usage.systemMs ?? 0)) * 1000
+  #log(ended: Ended): void {
+    const { code, signal, outcome } = endingOf(this.#reason, ended)
     this.#terms.log('end', {
       conn: this.id,
       ...this.peer.fields,
@@ -276,8 +252,7 @@ export class Connection {
       code,
       signal: signal ?? undefined,
       wall_ms: Math.round(performance.now() - this.#began),
-      cpu_ms: used ? Math.round(cpuUs / 1000) : undefined,
-      peak_bytes: used?.usage.peakMemoryBytes,
+      ...usageOf(ended),
       bytes_in: this.#wire.bytesIn,
       bytes_out: this.#wire.bytesOut,
       error: this.#trouble ?? ('detail' in ended && this.#reason === undefined ? ended.detail : undefined),

@@ -64,7 +64,8 @@ async function listenUnix(server: NetServer, path: string, { backlog, unixMode }
   await removeStale(path)
   const before = process.umask(0o777 & ~unixMode)
   try {
-    server.listen({ path, backlog })
+    // Node takes a name of digits for a port.
+    server.listen({ path: Number(path) >= 0 ? `./${path}` : path, backlog })
   } finally {
     process.umask(before)
   }

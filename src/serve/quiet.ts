@@ -44,6 +44,8 @@ export class Quiet {
   stop(): void {
     this.#isRunning = false
     clearTimeout(this.#timer)
+    // A timer that was cleared would run again when it is refreshed.
+    this.#timer = undefined
   }
 
   #renew(): void {

@@ -28,8 +28,13 @@ export interface RemoteEnding extends Ending {
   readonly message: string | undefined
 }
 
+/** A server that has vanished without a word is noticed after this, by the kernel's probes. */
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
+
 /** The client's side: a command in a container of a server. */
 export class Remote implements Disposable {
+  /** Resolves when the server has answered the hello, or is gone */
+  readonly answered: Promise<void>
   /** @throws (rejects) AgentError when the server goes away, or never was one */
   readonly ended: Promise<RemoteEnding>
   readonly #socket: Socket
@@ -39,19 +44,22 @@ export class Remote implements Disposable {
   #isAnswered = false
   #message: string | undefined
   #ending: Ending | undefined
+  readonly #slow = new Set<Writable>()
   #credit = 0
+  #onAnswer: () => void = () => {}
   #onCredit: (() => void) | undefined
 
   private constructor(socket: Socket, output: RemoteOutput) {
     this.#socket = socket
     this.#output = output
+    this.answered = new Promise((resolve) => (this.#onAnswer = resolve))
     this.ended = this.#follow()
     this.ended.catch(() => {})
   }
 
   /** Connects and says hello. @throws InvalidInputError when nobody is there */
   static async connect(address: Address, hello: Hello, output: RemoteOutput): Promise<Remote> {
-    const socket = connect(address.kind === 'unix' ? { path: address.path } : { ...address, noDelay: true })
+    const socket = connect(address.kind === 'unix' ? { path: address.path } : { ...address, ...TCP })
     try {
       await once(socket, 'connect')
     } catch (error) {
@@ -66,6 +74,11 @@ export class Remote implements Disposable {
     return remote
   }
 
+  /** Whether there is a command to talk to */
+  get isAnswered(): boolean {
+    return this.#isAnswered
+  }
+
   /** Sends input; resolves when more may be sent, false once nobody takes it. */
   async send(data: Uint8Array): Promise<boolean> {
     for (let at = 0; at < data.length;) {
@@ -75,9 +88,21 @@ export class Remote implements Disposable {
       const piece = data.subarray(at, at + Math.min(this.#credit, LARGEST_DATA))
       this.#credit -= piece.length
       at += piece.length
-      for (const frame of encodeData(CLIENT_FRAMES.data, piece)) this.#socket.write(frame)
+      for (const frame of encodeData(CLIENT_FRAMES.data, piece)) await this.#write(frame)
     }
     return this.#socket.writable
+  }
+
+  /** A server that grants much and reads nothing must not fill this process. */
+  async #write(frame: Uint8Array): Promise<void> {
+    if (this.#socket.write(frame) || !this.#socket.writable) return
+    await new Promise<void>((resolve) => {
+      const goOn = () => {
+        this.#socket.off('drain', goOn).off('close', goOn)
+        resolve()
+      }
+      this.#socket.on('drain', goOn).on('close', goOn)
+    })
   }
 
   /** The input ends here. */
@@ -107,6 +132,7 @@ export class Remote implements Disposable {
     return new Promise((resolve, reject) => {
       this.#socket.on('error', () => {})
       this.#socket.on('close', () => {
+        this.#onAnswer()
         this.#onCredit?.()
         if (this.#ending) resolve({ ...this.#ending, message: this.#message })
         else reject(this.#goneError())
@@ -133,7 +159,11 @@ export class Remote implements Disposable {
     const bytes = this.#isAnswered ? chunk : this.#answer.push(chunk)
     if (!bytes) return
     this.#isAnswered = true
-    for (const frame of this.#frames.push(bytes)) this.#take(frame)
+    this.#onAnswer()
+    for (const frame of this.#frames.push(bytes)) {
+      this.#take(frame)
+      if (this.#ending) return void this.#socket.destroy()
+    }
   }
 
   #take({ kind, payload }: Frame<keyof typeof SERVER_FRAMES>): void {
@@ -148,16 +178,20 @@ export class Remote implements Disposable {
         this.#message = textOf(payload)
         return
       case 'exit':
+        // Whatever the server does then, it is over.
         this.#ending = parseEnding(textOf(payload))
-        this.#socket.end()
     }
   }
 
   /** Nothing more is taken from the server while the reader here is slow. */
   #show(to: Writable, bytes: Uint8Array): void {
-    if (to.write(bytes)) return
+    if (to.write(bytes) || this.#slow.has(to)) return
+    this.#slow.add(to)
     this.#socket.pause()
-    to.once('drain', () => this.#socket.resume())
+    to.once('drain', () => {
+      this.#slow.delete(to)
+      if (this.#slow.size === 0) this.#socket.resume()
+    })
   }
 }
 

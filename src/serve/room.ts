@@ -80,8 +80,8 @@ export class Room {
   }
 
   /** Sends a signal to the command's process group; one that has ended is no failure. */
-  signal(name: string): void {
-    this.#command.killGroup(name).catch(() => {})
+  signal(name: string): Promise<void> {
+    return this.#command.killGroup(name).catch(() => {})
   }
 
   resize(size: { readonly columns: number; readonly rows: number }): void {

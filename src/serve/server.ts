@@ -42,6 +42,7 @@ export class Server implements AsyncDisposable {
   readonly #leaving = new Set<Socket>()
   readonly #listeners: Listener[] = []
   #last = 0
+  #isEmpty: Promise<void> | undefined
 
   private constructor(options: ServerOptions) {
     this.#options = options
@@ -134,8 +135,13 @@ export class Server implements AsyncDisposable {
     this.#stopListening()
     this.#terms.log('drain', { connections: this.#live.size, drain_ms: drainMs })
     const timer = setTimeout(() => this.#endAll(drainMs), drainMs)
-    await Promise.all(this.#live.values())
+    this.#isEmpty ??= this.#empty()
+    await this.#isEmpty
     clearTimeout(timer)
+  }
+
+  async #empty(): Promise<void> {
+    await Promise.all(this.#live.values())
     for (const socket of this.#leaving) socket.destroy()
     this.#terms.log('close', {})
   }

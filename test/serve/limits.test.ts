@@ -120,11 +120,24 @@ test('E04: after the time to drain, or a second signal, what is left is ended; t
     await ended
     assert.ok(performance.now() - began < 5000)
     assert.equal(await server.stop(), 0)
+    assert.equal(server.lines('close').length, 1)
     await eventually(
       () => survivors(running).length === 0,
       () => `${survivors(running).length} survive`,
     )
   }
+})
+
+test('E04: a unix socket may have a number for a name', NEEDS, async () => {
+  await withFolder(async (folder) => {
+    const server = await ServerProcess.start(['--unix', '8080'], ['echo', 'here'], ['env', '-C', folder])
+    try {
+      assert.equal(await (await Client.connect(join(folder, '8080'))).rest(), 'here\n')
+      assert.equal(carrel(['connect', '--unix', '8080'], { cwd: folder }).stdout, 'here\n')
+    } finally {
+      await server.stop()
+    }
+  })
 })
 
 test(
@@ -192,6 +205,8 @@ test('E04: what is wrong with the options is said before anything listens', NEED
     [['--tcp', '0', '--rootfs', '/does/not/exist'], /^carrel: rootfs is \/does\/not\/exist/],
     [['--tcp', '192.0.2.1:0'], /^carrel: tcp is 192\.0\.2\.1:0, where nothing can listen: EADDRNOTAVAIL/],
     [['--tcp', '0', '--workdir', '/does/not/exist'], /^carrel: chdir\(.*ENOENT/],
+    [['--unix', 'x'.repeat(108)], /^carrel: unix is "x+": a path of 1 to 107 bytes/],
+    [['--unix', ''], /^carrel: unix is ""/],
     [['--max-connections', '0'], /^carrel: max-connections is "0"/],
     [['--unix-mode', '999'], /^carrel: unix-mode is "999"/],
     [['--log-format', 'xml'], /^carrel: log-format is "xml"/],

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomInt } from 'node:crypto'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '../support/eventually.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { requires } from '../support/requires.ts'
 import { Client, withServer } from './server.ts'
@@ -47,6 +49,7 @@ test(
         await client.rest()
         const line = await server.line('end', new RegExp(`conn=${before + 2} `))
         assert.match(line, /outcome=malformed .*error="InvalidInputError/, what)
+        if (what === 'more than its credit') assert.match(line, /data without credit/)
       }
       assert.equal(server.commands().length, 1)
       assert.equal(patient.socket.readyState, 'open')
@@ -87,3 +90,43 @@ test(
     })
   },
 )
+
+const WITHIN = 100_000
+
+test(
+  'E04: floods of signals and sizes, and data in frames of a byte, take no memory of the server while the command reads nothing',
+  NEEDS,
+  async () => {
+    const floods = [
+      { frames: Buffer.concat(Array.from({ length: WITHIN }, () => frame(4, 'SIGCONT'))), tty: false, times: 3 },
+      { frames: Buffer.concat(Array.from({ length: WITHIN }, () => frame(2, Uint8Array.of(0, 80, 0, 24)))), tty: true },
+      { frames: Buffer.concat(Array.from({ length: 2.5 * WITHIN }, () => frame(1, 'x'))), tty: false },
+    ]
+    await withServer([], ['sh', '-c', 'exec sleep 1000'], async (server) => {
+      for (const { frames, tty, times = 1 } of floods) {
+        const client = await Client.connect(server.port)
+        client.socket.write(HELLO.replace('false', String(tty)))
+        await client.hears(/"connection":/)
+        const before = server.rssMib
+        for (let i = 0; i < times; i++) client.socket.write(frames)
+        await eventually(
+          () => client.socket.writableLength === 0,
+          () => `${client.socket.writableLength} bytes are not sent`,
+          20_000,
+        )
+        await sleep(300)
+        assert.ok(server.rssMib - before < 40, `${server.rssMib - before} MiB more`)
+        client.vanish()
+      }
+    })
+  },
+)
+
+test('E04: a client that says hello and goes at once has broken nothing', NEEDS, async () => {
+  await withServer([], ['sleep', '1000'], async (server) => {
+    const client = await Client.connect(server.port)
+    client.socket.end(HELLO)
+    assert.doesNotMatch(await client.rest(), /could not be made/)
+    assert.match(await server.line('end'), /outcome=disconnect/)
+  })
+})

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import { signalNumber } from '../../linux/signal.ts'
+import { Again } from '../again.ts'
 import type { Room } from '../room.ts'
+import { Feeder } from './feeder.ts'
 import { CLIENT_FRAMES, decodeSize, type Frame, FrameReader, malformed, WINDOW_BYTES } from './frames.ts'
 
 /** What becomes of the bytes of a client. */
@@ -29,8 +31,8 @@ export function plainInput({ stdin }: Room, socket: Socket): Input {
 
 /** How frames of a client are answered. */
 export interface FramedHandlers {
-  /** So many bytes of data have been used up */
-  grant(bytes: number): void
+  /** So many bytes of data have been used up; resolves when the client has been told, and reads */
+  grant(bytes: number): Promise<unknown>
   /** The client is gone */
   gone(): void
   /** What the client typed, or piped */
@@ -58,6 +60,9 @@ export class FramedInput implements Input {
   readonly #reader = new FrameReader(CLIENT_FRAMES)
   readonly #room: Room
   readonly #handlers: FramedHandlers
+  readonly #feeder: Feeder
+  readonly #signals = new Map<string, Again>()
+  readonly #grants: Again
   #window = WINDOW_BYTES
   #used = 0
   #isOver = false
@@ -66,6 +71,8 @@ export class FramedInput implements Input {
   constructor(room: Room, handlers: FramedHandlers) {
     this.#room = room
     this.#handlers = handlers
+    this.#feeder = new Feeder(room.stdin, WINDOW_BYTES + VEOF.length, (bytes) => this.#taken(bytes))
+    this.#grants = new Again(() => this.#grant())
   }
 
   push(bytes: Uint8Array): void {
@@ -94,34 +101,37 @@ export class FramedInput implements Input {
     if (this.#window < 0 || this.#isOver) throw malformed(this.#isOver ? 'data after its end' : 'data without credit')
     this.#handlers.data(payload)
     this.#isLineOpen = payload.at(-1) !== NEWLINE
-    const { stdin } = this.#room
-    const { length } = payload
-    // A copy: the frame is a view of what came with it, which may be used again.
-    if (stdin.writable) stdin.write(Buffer.from(payload), () => this.#grant(length))
-    else this.#grant(length)
+    this.#feeder.push(payload)
   }
 
-  #grant(bytes: number): void {
+  #taken(bytes: number): void {
     this.#used += bytes
-    if (this.#used < GRANT_BYTES) return
-    this.#window += this.#used
-    this.#handlers.grant(this.#used)
+    if (this.#used >= GRANT_BYTES) void this.#grants.ask()
+  }
+
+  /** One at a time: a client that sends, and never reads what it is granted, must not fill this process with grants. */
+  #grant(): Promise<unknown> {
+    const bytes = this.#used
     this.#used = 0
+    this.#window += bytes
+    return this.#handlers.grant(bytes)
   }
 
   #signal(name: string): void {
     if (!SIGNALS.has(name) || signalNumber(name) <= 0) throw malformed(`the signal ${JSON.stringify(name)}`)
-    this.#room.signal(name)
+    const again = this.#signals.get(name) ?? new Again(() => this.#room.signal(name))
+    this.#signals.set(name, again)
+    void again.ask()
   }
 
   /** Closing a terminal would hang up on the command: its end of input is a character, twice after half a line (termios(3), VEOF). */
   #eof(): void {
     if (this.#isOver) throw malformed('a second end of data')
     this.#isOver = true
-    const { stdin, hello } = this.#room
-    if (!hello?.tty) stdin.end()
-    else if (stdin.writable) stdin.write(this.#isLineOpen ? '\u0004\u0004' : '\u0004')
+    if (!this.#room.hello?.tty) this.#feeder.end()
+    else this.#feeder.push(this.#isLineOpen ? VEOF : VEOF.subarray(1))
   }
 }
 
 const NEWLINE = 0x0a
+const VEOF = Uint8Array.of(4, 4)
