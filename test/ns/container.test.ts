@@ -203,11 +203,11 @@ test(
   'N14: an INIT that the kernel cannot execute ends with 126, its lost interpreter with 127, and both are explained',
   needs,
   () => {
-    for (const [name, text, code] of [
+    for (const [name, content, code] of [
       ['no-line', 'echo hello', 126],
       ['no-shell', '#!/no/such/shell', 127],
     ] as const) {
-      writeFileSync(join(root, name), text, { mode: 0o755 })
+      writeFileSync(join(root, name), content, { mode: 0o755 })
       const { status, stderr } = ns(['-', root, `/${name}`])
       assert.equal(status, code)
       assert.match(stderr, /It needs its interpreter or loader in ROOT, and a script a #! line$/m)
