@@ -62,12 +62,23 @@ export function close(kernel: Kernel, fd: number): void {
 
 /** All that a descriptor still gives. @throws SyscallError */
 export function readAll(kernel: Kernel, fd: number, what = String(fd)): Uint8Array {
-  let parts: Uint8Array | undefined
-  for (;;) {
+  return readAtMost(kernel, fd, { bytes: Infinity, what }) as Uint8Array
+}
+
+/** The same of what somebody else may have written; undefined when it is more than so many bytes. @throws SyscallError */
+export function readAtMost(
+  kernel: Kernel,
+  fd: number,
+  { bytes, what = String(fd) }: { readonly bytes: number; readonly what?: string },
+): Uint8Array | undefined {
+  const parts: Uint8Array[] = []
+  for (let total = 0; total <= bytes;) {
     const size = call(kernel, 'read', { args: what }, fd, scratch, scratch.length)
-    if (size === 0) return parts ?? new Uint8Array(0)
-    parts = parts ? joined(parts, scratch.subarray(0, size)) : scratch.slice(0, size)
+    if (size === 0) return joined(parts, total)
+    parts.push(scratch.slice(0, size))
+    total += size
   }
+  return undefined
 }
 
 /** Writes all of it. @throws SyscallError */
@@ -80,10 +91,15 @@ export function writeAll(kernel: Kernel, fd: number, bytes: Uint8Array, what = S
 
 const scratch = new Uint8Array(16 * 1024)
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const all = new Uint8Array(first.length + second.length)
-  all.set(first)
-  all.set(second, first.length)
+function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
+  const [first] = parts
+  if (first !== undefined && parts.length === 1) return first
+  const all = new Uint8Array(total)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
   return all
 }
 

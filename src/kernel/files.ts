@@ -9,6 +9,7 @@ import {
   pathOf,
   type Place,
   readAll,
+  readAtMost,
   shown,
   tryOpen,
   writeAll,
@@ -169,15 +170,19 @@ const bytesOf = (content: string | Uint8Array): Uint8Array =>
 /**
  * The text of a file that nobody else is to have put something else in the place of: no link is followed, and what is no plain file is
  * refused instead of being waited for. Undefined when there is none.
- * @throws SyscallError; UnsupportedError for a link, FIFO, device, socket or directory
+ * @param most bytes that it may have
+ * @throws SyscallError; UnsupportedError for a link, FIFO, device, socket or directory, and for more bytes
  */
-export function readOwnFile(kernel: Kernel, place: Place): string | undefined {
+export function readOwnFile(kernel: Kernel, place: Place, most = Infinity): string | undefined {
   const fd = tryOpen(kernel, place, O.RDONLY | O.NOCTTY | O.NONBLOCK | O.NOFOLLOW)
   if (fd === -E.ENOENT) return undefined
   if (fd < 0) throw callError('openat', { args: `${shown(place)}, O_RDONLY|O_NONBLOCK|O_NOFOLLOW` }, -fd)
   try {
-    if (stat(kernel, [fd, ''])?.kind === 'file') return textOf(readAll(kernel, fd, JSON.stringify(pathOf(place))))
-    throw new UnsupportedError(`${pathOf(place)} is no plain file: somebody has put something else in its place`, {
+    const isPlain = stat(kernel, [fd, ''])?.kind === 'file'
+    const bytes = isPlain ? readAtMost(kernel, fd, { bytes: most, what: JSON.stringify(pathOf(place)) }) : undefined
+    if (bytes !== undefined) return textOf(bytes)
+    const problem = isPlain ? `has more than ${most} bytes` : 'is no plain file'
+    throw new UnsupportedError(`${pathOf(place)} ${problem}: somebody has put something else in its place`, {
       fact: 'plain file',
       remedy: 'remove it',
     })

@@ -15,7 +15,7 @@ export type NamespaceSource = NamespaceRef | { readonly path: string }
 
 /** Adds the opening of a network namespace; the descriptor is the process's own, to be closed. @throws InvalidInputError */
 export function openNamespaceSteps(p: Program, source: NamespaceSource): Ref<Fd> {
-  p.because('netlink', 'Opens a network namespace')
+  p.because('netlink', 'pid' in source ? `The network namespace of process ${source.pid}` : 'Opens a network namespace')
   const [key, ...others] = Object.keys(source)
   if (others.length === 0) {
     if (key === 'pid' && 'pid' in source) return openOf(p, source.pid, 'net')

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CARREL } from '../cli/carrel.ts'
 import { eventually } from '../support/eventually.ts'
-import { scratch, undoAfterTest, useOci } from '../support/oci.ts'
+import { scratch, useOci } from '../support/oci.ts'
 import { descendants, namespaceOf } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
 import { Place, Room } from './network-room.ts'
@@ -170,7 +168,7 @@ for (const json of [false, true]) {
     async () => {
       const one = new NsinitDirectory({ cgroups: { memory: 16_777_216, memory_swap: 16_777_216 } })
       const live = await one.live('read line')
-      const watch = background(one, ['oom', ...(json ? ['--json'] : [])])
+      const watch = one.background(['oom', ...(json ? ['--json'] : [])])
       // It watches as soon as it sleeps in ppoll(2).
       await eventually(
         () => isWatching(watch.child.pid),
@@ -189,29 +187,13 @@ for (const json of [false, true]) {
         await watch.shows(/^\S+Z memory ran out, [1-9]\d* process(es)? killed so far$/m)
       }
       live.child.stdin?.end()
-      assert.equal(await watch.ended, 0)
+      assert.equal((await watch.ended).code, 0)
     },
   )
 }
 
 /** Whether a process waits in ppoll(2) for three things: the first process, a change of files, an eventfd. */
 const isWatching = (pid = 0): boolean => readFileSync(`/proc/${pid}/syscall`, 'utf8').split(' ')[2] === '0x3'
-
-/** `carrel nsinit` in the background. */
-function background(one: NsinitDirectory, words: readonly string[]) {
-  const child = spawn(process.execPath, [CARREL, 'nsinit', ...words], { cwd: one.path })
-  undoAfterTest(() => void child.kill('SIGKILL'))
-  let text = ''
-  child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
-  child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()))
-  const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)))
-  const shows = (pattern: RegExp): Promise<RegExpMatchArray> =>
-    eventually(
-      () => pattern.exec(text) ?? undefined,
-      () => `${String(pattern)} in ${JSON.stringify(text)}`,
-    )
-  return { child, ended, shows }
-}
 
 test('L26: nsenter enters the container of a process with its groups, user and environment', NEEDS, async () => {
   const one = new NsinitDirectory({ user: 'somebody' })

@@ -276,3 +276,13 @@ test('L46, D-L14: what a mount’s target leads to is resolved inside the root, 
   assert.equal(one.script(`grep -c "${outside}/made" /proc/self/mountinfo`), '1\n')
   assert.deepEqual(readdirSync(outside), [])
 })
+
+test('L11: what turns out while the container is made names the field of container.json too', NEEDS, () => {
+  const bind = { type: 'bind', source: '/nowhere', destination: '/mnt' }
+  const mounts = new NsinitDirectory({ mount_config: { mounts: [bind] } }).exec('true')
+  assert.deepEqual([mounts.status, mounts.stderr.includes('(/mount_config/mounts/0)')], [125, true], mounts.stderr)
+  const memory = new NsinitDirectory({ cgroups: { memory: 1000 } }).exec('true')
+  assert.match(memory.stderr, /^carrel: \/cgroups\/memory must be a whole number from 4096/)
+  const command = new NsinitDirectory().exec('nowhere')
+  assert.match(command.stderr, /^carrel: The command cannot be executed: .*not found in \$PATH\n$/)
+})

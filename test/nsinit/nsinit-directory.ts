@@ -34,6 +34,9 @@ export interface Running {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
 }
 
+/** A machine in software takes seconds to load the command line */
+const SLOW_MS = 20_000
+
 /** Directory of states of root's containers. */
 const STORE = '/run/carrel-nsinit'
 
@@ -95,8 +98,13 @@ export class NsinitDirectory {
   }
 
   /** `carrel nsinit exec` in the background; killed after the test */
-  start(command: readonly string[], { cwd = this.path, env = {} }: NsinitOptions = {}): Running {
-    const [, ...rest] = this.#words(['exec', ...command])
+  start(command: readonly string[], options: NsinitOptions = {}): Running {
+    return this.background(['exec', ...command], options)
+  }
+
+  /** The same for any command of `carrel nsinit` */
+  background(words: readonly string[], { cwd = this.path, env = {} }: NsinitOptions = {}): Running {
+    const [, ...rest] = this.#words(words)
     const child = spawn(process.execPath, rest, { cwd, env: { PATH, ...env } })
     undoAfterTest(() => void child.kill('SIGKILL'))
     let [text, errors] = ['', '']
@@ -110,6 +118,7 @@ export class NsinitDirectory {
         eventually(
           () => pattern.exec(text) ?? undefined,
           () => `${String(pattern)} in ${JSON.stringify(text + errors)}`,
+          SLOW_MS,
         ),
       ended: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal }))),
     }

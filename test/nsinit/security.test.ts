@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { asUser, installForEverybody, USER } from '../rootless/ordinary-user.ts'
@@ -74,6 +74,46 @@ test('D-L14: root of a container cannot say what the next start of its directory
   ]
   for (const each of tries) assert.equal(one.exec('sh', '-c', `(${each}) 2>/dev/null && echo done`).stdout, '', each)
   assert.equal(readFileSync(one.file('container.json'), 'utf8'), before)
+})
+
+test('D-L14: a data directory below the root, which a container could replace by another, is refused', NEEDS, () => {
+  const one = new NsinitDirectory()
+  const data = one.file('etc/data')
+  mkdirSync(data)
+  writeFileSync(join(data, 'container.json'), JSON.stringify(one.config))
+  const { status, stderr } = one.nsinit(['--data-path', data, 'exec', 'true'])
+  assert.deepEqual([status, stderr.includes('must not be below the root')], [125, true], stderr)
+})
+
+test('D-L14: container.json is kept from the container by whatever name its directory was given', NEEDS, () => {
+  const one = new NsinitDirectory({ capabilities: ['CHOWN', 'DAC_OVERRIDE'] })
+  const alias = scratch('alias')
+  mkdirSync(alias)
+  assert.equal(spawnSync('mount', ['--bind', one.path, alias]).status, 0)
+  try {
+    const words = ['--data-path', alias, 'exec', 'sh', '-c', '(echo >>/container.json) 2>/dev/null && echo done']
+    assert.equal(one.nsinit(words).stdout, '')
+  } finally {
+    assert.equal(spawnSync('umount', [alias]).status, 0)
+  }
+  assert.equal(readFileSync(one.file('container.json'), 'utf8'), JSON.stringify(one.config))
+})
+
+test('D-L14: files that a container made as long as it likes take no memory and no time of the host', NEEDS, () => {
+  const one = new NsinitDirectory({ capabilities: ['CHOWN', 'DAC_OVERRIDE'] })
+  const length = 2 ** 35
+  writeFileSync(one.file('state.json'), '')
+  truncateSync(one.file('state.json'), length)
+  assert.equal(one.script('echo ran'), 'ran\n')
+  const passwd = readFileSync(one.file('etc/passwd'))
+  truncateSync(one.file('etc/passwd'), length)
+  assert.match(
+    one.exec('true').stderr,
+    /\/user is looked up in \/etc\/passwd of the root, which has more than \d+ bytes/,
+  )
+  writeFileSync(one.file('etc/passwd'), passwd)
+  truncateSync(one.file('container.json'), length)
+  assert.match(one.exec('true').stderr, /container\.json must not be longer than \d+ bytes/)
 })
 
 test('D-L14: a container.json that is a link, and so may be a container’s, is refused', NEEDS, () => {

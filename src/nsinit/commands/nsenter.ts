@@ -18,6 +18,7 @@ import { writeJson } from '../container-json/write-json.ts'
 import { readUser } from '../convert/read-user.ts'
 import { toOci } from '../convert/to-oci.ts'
 import { nsinitContext } from '../lifecycle/nsinit-context.ts'
+import { withOwnWords } from '../lifecycle/with-own-words.ts'
 import { openRootOf } from './open-root-of.ts'
 
 export interface NsenterGiven {
@@ -44,7 +45,9 @@ export async function run(kernel: Kernel, { nspid, containerJson, command }: Nse
   const tty = (changed ?? config.process)?.terminal === true
   const file = changed && memoryFile(kernel, 'process.json', writeJson(changed))
   const options = { tty, ...(file === undefined ? {} : { process: `/proc/self/fd/${file}` }) }
-  const { pid, master } = await execInContainer(context, { id: record.id, command, options }, { endsWithCaller: true })
+  const { pid, master } = await withOwnWords(undefined, () =>
+    execInContainer(context, { id: record.id, command, options }, { endsWithCaller: true }),
+  )
   if (file !== undefined) close(kernel, file)
   context.log.flush()
   // Nothing to clean up: a program without a step succeeds.

@@ -43,7 +43,7 @@ export interface ContainerConfig {
   readonly mounts: readonly ContainerMount[]
   /** Nodes besides null, zero, full, random, urandom and tty, or instead of them; to be used they must be allowed too */
   readonly deviceNodes: readonly DeviceNode[]
-  /** What is set up in the new network namespace; empty: nothing, its loopback is down */
+  /** What is set up in the new network namespace, whose loopback is up in any case */
   readonly networks: readonly ContainerNetwork[]
   readonly routes: readonly ContainerRoute[]
   readonly cgroups: ContainerCgroups

@@ -22,10 +22,15 @@ export const dataPath = (kernel: Kernel, given: string | undefined): string =>
 /** Opens it. @throws InvalidInputError when there is no such directory */
 export function openDataDirectory(kernel: Kernel, given: string): DataDirectory {
   const fd = openGiven(kernel, given)
-  const { device, inode } = stat(kernel, [fd, '']) as NonNullable<ReturnType<typeof stat>>
   const path = readLink(kernel, `/proc/self/fd/${fd}`)
   if (path === undefined) throw new InvalidInputError('/proc is not mounted: mount it', { field: '--data-path' })
-  return { path, fd, identity: `${device.major}.${device.minor}:${inode}` }
+  return { path, fd, identity: identityOf(kernel, fd) }
+}
+
+/** Of an open directory: `DEVICE:INODE`, the same by whatever name and through whatever mount it is reached. */
+export function identityOf(kernel: Kernel, fd: number): string {
+  const { device, inode } = stat(kernel, [fd, '']) as NonNullable<ReturnType<typeof stat>>
+  return `${device.major}.${device.minor}:${inode}`
 }
 
 function openGiven(kernel: Kernel, given: string): number {

@@ -11,6 +11,9 @@ import { type NsinitState, stateOf } from './nsinit-state.ts'
 export const DATA_FILES = ['pid', 'state.json'] as const
 const [PID, STATE] = DATA_FILES
 
+/** Bytes; ours has less than a thousand, and a container could make it as long as it likes */
+const LONGEST_STATE = 64 * 1024
+
 /** With what tells the files of a directory from those of a copy of it */
 interface ToldState extends NsinitState {
   /** `identity` of the data directory */
@@ -25,7 +28,10 @@ export function writeDataFiles(kernel: Kernel, { fd, path, identity }: DataDirec
     writeAtomic(kernel, [fd, PID], String(record.pid), { mode: 0o644 })
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
-    const remedy = 'give another directory with container.json by --data-path'
+    const remedy =
+      error.errno === 'EISDIR'
+        ? 'remove the directory of that name'
+        : 'give another directory with container.json by --data-path'
     throw new StateError(`${path} takes no file "pid" or "state.json" (${error.errno}): ${remedy}`, {
       state: error.errno,
       wanted: 'writable',
@@ -63,7 +69,7 @@ export function refuseOthersContainer(kernel: Kernel, { fd, path, identity }: Da
 /** A container may have written anything there, so whatever has another form says nothing. */
 function readState(kernel: Kernel, directory: number): ToldState | undefined {
   try {
-    const state = JSON.parse(readOwnFile(kernel, [directory, STATE]) ?? 'null') as ToldState | null
+    const state = JSON.parse(readOwnFile(kernel, [directory, STATE], LONGEST_STATE) ?? 'null') as ToldState | null
     return Number.isSafeInteger(state?.init_pid) && state!.init_pid > 0 ? state! : undefined
   } catch {
     return undefined

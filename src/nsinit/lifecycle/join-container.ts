@@ -8,6 +8,7 @@ import { follow } from '../../oci/lifecycle/follow.ts'
 import { program } from '../../program/builder.ts'
 import type { LiveContainer } from './find-container.ts'
 import type { Nsinit } from './nsinit-context.ts'
+import { withOwnWords } from './with-own-words.ts'
 
 /** How long a container that was killed may take to be gone */
 const DYING_MS = 200
@@ -31,7 +32,9 @@ export async function joinContainer(
   const tty = config.process?.terminal === true
   let executed: Executed
   try {
-    executed = await execInContainer(context, { id, command, options: { tty } }, { endsWithCaller: true })
+    executed = await withOwnWords(undefined, () =>
+      execInContainer(context, { id, command, options: { tty } }, { endsWithCaller: true }),
+    )
   } catch (error) {
     if (!(error instanceof InvalidInputError) && endsSoon(kernel, record)) return 'ended'
     throw error

@@ -2,13 +2,15 @@ import { InvalidInputError, SyscallError } from '../../base/errors.ts'
 import { openDirectory, workingDirectory } from '../../kernel/directories.ts'
 import { readLink } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { DataDirectory } from './data-directory.ts'
+import { type DataDirectory, identityOf } from './data-directory.ts'
 
 /** The directory that becomes the root of a container. */
 export interface RootDirectory {
   /** Absolute, without links */
   readonly path: string
   readonly fd: number
+  /** `DEVICE:INODE` */
+  readonly identity: string
 }
 
 /**
@@ -23,7 +25,7 @@ export function openRootDirectory(
   const asked = given === undefined ? workingDirectory(kernel) : given.startsWith('/') ? given : `${data}/${given}`
   const fd = openAsked(kernel, asked)
   const path = readLink(kernel, `/proc/self/fd/${fd}`) ?? asked
-  if (path !== '/') return { path, fd }
+  if (path !== '/') return { path, fd, identity: identityOf(kernel, fd) }
   const problem = 'the root of a container would be that of the host: run nsinit in the directory of a root file system'
   throw new InvalidInputError(`/rootfs is "/": ${problem}`, { field: '/rootfs' })
 }

@@ -24,6 +24,7 @@ import type { Nsinit } from './nsinit-context.ts'
 import { ANNOTATIONS, stateOf } from './nsinit-state.ts'
 import { readContainerJson } from './read-container-json.ts'
 import { openRootDirectory } from './root-directory.ts'
+import { withOwnWords } from './with-own-words.ts'
 
 /**
  * Starts the container of a directory with this command as its first process, and becomes the process that waits for it.
@@ -33,12 +34,14 @@ export async function startContainer(nsinit: Nsinit, command: readonly string[])
   const { data, id } = nsinit
   const { kernel } = nsinit.context
   const wanted = parseContainerJson(readContainerJson(kernel, data))
-  const context = withManager(nsinit.context, wanted)
-  await checkNetworks(nsinit.context, wanted)
-  const bundle = bundleOf(nsinit, wanted, command)
-  const options = { id, noPivot: wanted.noPivotRoot, endsWithCaller: true }
-  const created = await createContainer(context, options, { gate: false, detached: false, bundle })
-  const started = await startCreated(nsinit, created, wanted)
+  const started = await withOwnWords(wanted, async () => {
+    await checkNetworks(nsinit.context, wanted)
+    const bundle = bundleOf(nsinit, wanted, command)
+    const options = { id, noPivot: wanted.noPivotRoot, endsWithCaller: true }
+    const context = withManager(nsinit.context, wanted)
+    const created = await createContainer(context, options, { gate: false, detached: false, bundle })
+    return startCreated(nsinit, created, wanted)
+  })
   if (wanted.cgroups.freezer === 'FROZEN') await freezeOrEnd(nsinit, started)
   return followContainer(started, { keep: false, end: ownEnd(nsinit, started) })
 }
@@ -59,7 +62,7 @@ function bundleOf({ context: { kernel }, data, id }: Nsinit, wanted: ContainerCo
     ...(rights.rootless ? { rootless: { uid: rights.uid, gid: rights.gid } } : {}),
   })
   const rooted: Config = { ...config, root: { ...config.root, path: root.path } }
-  const annotated = withAnnotations(withConfigurationKept(rooted, data, root.path), {
+  const annotated = withAnnotations(withConfigurationKept(rooted, data, root), {
     [ANNOTATIONS.data]: data.path,
     [ANNOTATIONS.boot]: bootId(kernel),
   })
