@@ -2,6 +2,7 @@ import { SyscallError } from '../../base/errors.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
 import { type DescriptorMove, descriptorsStep } from '../../program/special.ts'
+import { LIMITS } from '../../protocol/wire.ts'
 import type { OciFilter } from '../seccomp/oci-seccomp.ts'
 import { type Listener, ociSeccompSteps } from '../seccomp/seccomp-steps.ts'
 import type { Process, Rlimit } from '../spec.ts'
@@ -9,7 +10,6 @@ import { finalAffinitySteps } from './affinity.ts'
 import { errnoWords } from './errno-words.ts'
 import { notExecutable } from './executable.ts'
 import { openFilesLimit, openFilesSteps } from './resources.ts'
-import { LIMITS } from '../../protocol/wire.ts'
 
 /** What the steps after the gate are planned from. */
 export interface FinalInput {
