@@ -135,7 +135,7 @@ test(
     const stranger = spawn('sleep', ['1021'])
     undoAfterTest(() => void stranger.kill('SIGKILL'))
     const lies = `rm /pid /state.json; ln -s ${victim} /state.json; echo ${stranger.pid} > /pid; echo told; sleep 1000`
-    const live = await one.live(lies)
+    const live = one.start(['sh', '-c', lies])
     await live.shows(/told/)
     // Whoever joins goes by the record, not by these.
     const pid = recorded(one)
