@@ -77,6 +77,24 @@ const oneId = (hostID: number): readonly IdMapping[] => [{ containerID: 0, hostI
 
 function mounts(rootless: boolean): readonly Mount[] {
   return [
+    // With one id mapped there is no group tty.
+    ...usualMounts({ tty: !rootless }),
+    // sysfs belongs to the network namespace, so that with the host's it can only be bound (mount_namespaces(7)).
+    rootless
+      ? { destination: '/sys', type: 'none', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] }
+      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+    },
+  ]
+}
+
+/** What is mounted in every container, but for what shows its network and its groups; `tty`: whether group 5 has an id in it */
+export function usualMounts({ tty }: { readonly tty: boolean }): readonly Mount[] {
+  return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
       destination: '/dev',
@@ -88,8 +106,7 @@ function mounts(rootless: boolean): readonly Mount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      // Group 5 is tty; with one id mapped there is no such group.
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(rootless ? [] : ['gid=5'])],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(tty ? ['gid=5'] : [])],
     },
     {
       destination: '/dev/shm',
@@ -98,15 +115,5 @@ function mounts(rootless: boolean): readonly Mount[] {
       options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    // sysfs belongs to the network namespace, so that with the host's it can only be bound (mount_namespaces(7)).
-    rootless
-      ? { destination: '/sys', type: 'none', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] }
-      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-    {
-      destination: '/sys/fs/cgroup',
-      type: 'cgroup',
-      source: 'cgroup',
-      options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
-    },
   ]
 }

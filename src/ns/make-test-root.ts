@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
+import { DEVICE_LINKS } from '../features/root/devices.ts'
 import { isStaticProgram } from '../linux/elf.ts'
 import { makedev } from '../linux/params.ts'
 import type { Agent } from '../process/agent.ts'
@@ -63,14 +64,6 @@ const NODES = [
   ['net/tun', 10, 200, 0o666],
 ] as const
 
-const LINKS = [
-  ['fd', '/proc/self/fd'],
-  ['stdin', '/proc/self/fd/0'],
-  ['stdout', '/proc/self/fd/1'],
-  ['stderr', '/proc/self/fd/2'],
-  ['ptmx', 'pts/ptmx'],
-] as const
-
 const FILES = {
   'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
   'etc/group': 'root:x:0:\n',
@@ -100,7 +93,7 @@ export async function makeTestRoot(agent: Agent, directory: string, init: string
       writeFileSync(join(directory, path), content)
       chmodSync(join(directory, path), 0o644)
     }
-    for (const [name, target] of LINKS) symlinkSync(target, join(directory, 'dev', name))
+    for (const [name, target] of DEVICE_LINKS) symlinkSync(target, join(directory, 'dev', name))
     copyFileSync(init, join(directory, 'init.sh'))
     chmodSync(join(directory, 'init.sh'), 0o755)
     return { directory, applets, devices: await makeNodes(agent, directory) }

@@ -5,7 +5,8 @@ import { attachTree, type Attributes, directorySteps, newFilesystem, placeholder
 /** The nodes that every program may expect; none of them reaches hardware or another process. */
 const NODES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
 
-const LINKS = [
+/** Links that every /dev has, with what they lead to */
+export const DEVICE_LINKS = [
   ['fd', '/proc/self/fd'],
   ['stdin', '/proc/self/fd/0'],
   ['stdout', '/proc/self/fd/1'],
@@ -37,7 +38,7 @@ export function deviceSteps(p: Program, root: Root, nodes: readonly Ref<Fd>[]): 
     placeholderSteps(p, root.fd, `dev/${name}`)
     attachTree(p, nodes[index] as Ref<Fd>, root.fd, `dev/${name}`)
   })
-  for (const [name, target] of LINKS) p.symlinkat(target, root.fd, `dev/${name}`)
+  for (const [name, target] of DEVICE_LINKS) p.symlinkat(target, root.fd, `dev/${name}`)
 }
 
 /** Mounts the sandbox's own terminals. */

@@ -27,8 +27,8 @@ export const MASKED = [
 export const PROTECTED = ['bus', 'fs', 'irq', 'pressure', 'sys', 'sysrq-trigger'] as const
 
 const ATTRIBUTES: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC']
-const READ_ONLY: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
-const NULL: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
+export const READ_ONLY: Attributes = ['MOUNT_ATTR_RDONLY', ...ATTRIBUTES]
+export const NULL: Attributes = ['MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NOEXEC']
 
 /**
  * Mounts a /proc of the process's own pid namespace. Where a whole one can still be seen: the kernel gives a new procfs to a user
@@ -43,6 +43,13 @@ export function procSteps(p: Program, root: Ref<Fd> | 'AT_FDCWD', path: string):
 
 /** Covers what is not for the sandbox in its /proc. Preconditions: the root is the sandbox's, its /proc and /dev are mounted. */
 export function coverProcSteps(p: Program, existing: readonly ProcPath[]): void {
+  const proc = protectSteps(p, existing)
+  maskSteps(p, proc, existing)
+  p.close(proc)
+}
+
+/** Makes read-only in /proc what is not for a container to change; gives /proc, for what else is to be covered there. */
+export function protectSteps(p: Program, existing: readonly ProcPath[]): Ref<Fd> {
   p.because(
     'proc',
     'They change the kernel for everybody: read-only, by descriptor of the procfs just mounted (CVE-2025-52881)',
@@ -51,18 +58,20 @@ export function coverProcSteps(p: Program, existing: readonly ProcPath[]): void 
   for (const { path } of existing.filter((each) => (PROTECTED as readonly string[]).includes(each.path))) {
     attachTree(p, copyTree(p, proc, path, READ_ONLY), proc, path)
   }
-  maskSteps(p, proc, existing)
-  p.close(proc)
+  return proc
 }
+
+/** Those of the paths that are to be covered. */
+export const maskedOf = (existing: readonly ProcPath[]): readonly ProcPath[] =>
+  existing.filter(({ path }) => (MASKED as readonly string[]).includes(path))
 
 /** Files are covered by the null device, directories by a directory without a single entry. */
 function maskSteps(p: Program, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
-  const masked = existing.filter((each) => (MASKED as readonly string[]).includes(each.path))
   p.because(
     'proc',
     'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by nothing',
   )
-  for (const { path, directory } of masked) {
+  for (const { path, directory } of maskedOf(existing)) {
     const cover = directory
       ? copyTree(p, 'AT_FDCWD', `/${EMPTY}`, READ_ONLY)
       : copyTree(p, 'AT_FDCWD', '/dev/null', NULL)

@@ -1,3 +1,4 @@
+import { usualMounts } from '../../bundle/default-config.ts'
 import type { IdMapping, Mount } from '../../bundle/spec.ts'
 import type { ContainerConfig, ContainerMount } from '../container-json/container-config.ts'
 import { namespaceOf } from './namespaces.ts'
@@ -14,24 +15,8 @@ const TTY = 5
 export function systemMounts(config: ContainerConfig, gids: readonly IdMapping[] | undefined): readonly Mount[] {
   const hasTty = !gids || gids.some(({ containerID, size }) => containerID <= TTY && TTY < containerID + size)
   return [
-    { destination: '/proc', type: 'proc', source: 'proc', options: KERNEL },
-    {
-      destination: '/dev',
-      type: 'tmpfs',
-      source: 'tmpfs',
-      options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=65536k'],
-    },
-    {
-      destination: '/dev/pts',
-      type: 'devpts',
-      source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(hasTty ? [`gid=${TTY}`] : [])],
-    },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...KERNEL, 'mode=1777', 'size=65536k'] },
     // Queues belong to the IPC namespace: with a shared one they would be the host's.
-    ...(namespaceOf(config, 'NEWIPC') === 'new'
-      ? [{ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: KERNEL }]
-      : []),
+    ...usualMounts({ tty: hasTty }).filter(({ type }) => type !== 'mqueue' || namespaceOf(config, 'NEWIPC') === 'new'),
     sysMount(config),
   ]
 }

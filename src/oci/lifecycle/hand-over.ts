@@ -27,11 +27,9 @@ export async function leaveAtGate(created: Created): Promise<void> {
   const { context, kept, first, bundle } = creation
   try {
     const gate = kept.gate as number
-    const p = bundle.config.hooks?.startContainer
-      ? gateProgram(created, gate)
-      : await finalProgram(context.kernel, { ...finalOf(created), gate })
-    const isFinal = !bundle.config.hooks?.startContainer
-    context.store.save(isFinal ? withFinal(record, created.ready.executable, p.steps.length) : record)
+    const isResumed = bundle.config.hooks?.startContainer !== undefined
+    const p = isResumed ? gateProgram(created, gate) : await finalProgram(context.kernel, { ...finalOf(created), gate })
+    context.store.save(isResumed ? record : withFinal(record, created.ready.executable, p.steps.length))
     letGo(created)
     first.agent.post(p)
     await announce(created)
