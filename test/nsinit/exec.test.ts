@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { scratch, useOci } from '../support/oci.ts'
 import { descendants, namespaceOf } from '../support/proc.ts'
 import { REPOSITORY } from '../support/repository.ts'
@@ -165,7 +166,9 @@ test('L01: nsinit and what it is made of import no package', () => {
 test('L25, L36, D-L18: process 1 is the command, alone, with three descriptors; there is no init', NEEDS, async () => {
   const one = new NsinitDirectory()
   const live = await one.live('exec sleep 1011')
-  assert.equal(readFileSync(`/proc/${live.pid}/cmdline`, 'utf8'), 'sleep\0' + '1011\0')
+  // The shell has written before it becomes the command.
+  const line = (): string => readFileSync(`/proc/${live.pid}/cmdline`, 'utf8')
+  await eventually(() => line() === 'sleep\0' + '1011\0', line)
   assert.equal(readlinkSync(`/proc/${live.pid}/exe`), '/bin/busybox')
   assert.deepEqual(readdirSync(`/proc/${live.pid}/fd`).sort(), ['0', '1', '2'])
   assert.deepEqual(descendants(live.pid), [])
