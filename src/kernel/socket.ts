@@ -1,5 +1,5 @@
 import { AgentError, InvalidInputError } from '../base/errors.ts'
-import { attempt, call, callError, cString } from './call.ts'
+import { attempt, call, callError, cString, E } from './call.ts'
 import { close } from './descriptors.ts'
 import { openDirectory } from './directories.ts'
 import type { Kernel } from './kernel.ts'
@@ -7,6 +7,7 @@ import type { Kernel } from './kernel.ts'
 /** sys/socket.h and asm-generic/socket.h */
 const AF_UNIX = 1
 const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
@@ -31,6 +32,11 @@ export function socketPair(kernel: Kernel): readonly [ours: number, theirs: numb
 }
 
 const STREAM = SOCK_STREAM | SOCK_CLOEXEC
+const DATAGRAM = SOCK_DGRAM | SOCK_CLOEXEC
+/** connect(2) to a unix socket of another type; to one that is connected to somebody else; to one that nobody has */
+const EPROTOTYPE = 91
+const EPERM = 1
+const ECONNREFUSED = 111
 
 /** A listening unix socket at a path of any length. Its mode is 0777 less the umask. @throws SyscallError */
 export function listenUnix(kernel: Kernel, path: string, backlog = 1): number {
@@ -47,6 +53,26 @@ export function connectUnix(kernel: Kernel, path: string): number {
     const args = `${socket}, {sun_path=${JSON.stringify(path)}}`
     call(kernel, 'connect', { args }, socket, address, address.length)
   })
+}
+
+/**
+ * Whether a name in the file system has a socket behind it still: the one of a process that was killed has none. By a socket of another kind,
+ * for which a living one is of the wrong type: whoever listens there hears nothing of it. @throws SyscallError
+ */
+export function isBound(kernel: Kernel, path: string): boolean {
+  const socket = call(kernel, 'socket', { args: 'AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0' }, AF_UNIX, DATAGRAM, 0)
+  let result = 0
+  try {
+    withShortPath(kernel, path, (short) => {
+      const address = addressOf(short)
+      result = attempt(kernel, 'connect', socket, address, address.length)
+    })
+  } finally {
+    close(kernel, socket)
+  }
+  if (result === 0 || result === -EPROTOTYPE || result === -EPERM) return true
+  if (result === -ECONNREFUSED || result === -E.ENOENT) return false
+  throw callError('connect', { args: `${socket}, {sun_path=${JSON.stringify(path)}}` }, -result)
 }
 
 /** The next connection. @throws SyscallError */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { RunResult } from '../sandbox/result.ts'
 import { type Ended, endingOf, type Reason, usageOf, whyEnded } from './ending.ts'
 import { failureOf } from './failure.ts'
+import type { Hangup } from './hangups.ts'
 import type { Peer } from './peer.ts'
 import { Quiet } from './quiet.ts'
 import { Room } from './room.ts'
@@ -91,6 +92,7 @@ export class Connection {
     socket.on('close', () => this.end('disconnect'))
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
     socket.on('end', () => this.#inputEnded())
+    this.#terms.hangups.watch(socket, (hangup) => this.#hungUp(hangup))
     const { timeoutMs } = this.#terms.limits
     if (timeoutMs !== undefined) this.#timers.push(setTimeout(() => this.end('timeout'), timeoutMs))
   }
@@ -144,6 +146,13 @@ export class Connection {
     if (this.#first?.kind === 'plain') this.#quiet.halfClosed()
     if (this.#input) this.#input.end()
     else if (this.#first?.kind === 'hello') this.end('disconnect')
+  }
+
+  /** Told also while the command does not read, and so nothing is read of the client: what it sent before is waiting then. */
+  #hungUp(hangup: Hangup): void {
+    if (hangup === 'gone') this.#wire.socket.destroy()
+    else if (this.#first?.kind === 'plain') this.#quiet.halfClosed()
+    else if (this.#first && !this.#input) this.end('disconnect')
   }
 
   #attach(room: Room): void {

@@ -1,9 +1,14 @@
 import { once } from 'node:events'
-import { lstatSync, unlinkSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from 'node:net'
-import process from 'node:process'
-import { InvalidInputError } from '../base/errors.ts'
-import { type Address, showAddress } from './address.ts'
+import {
+  type AddressInfo,
+  createServer,
+  type ListenOptions as NetListenOptions,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net'
+import { InvalidInputError, SyscallError } from '../base/errors.ts'
+import { type Address, showAddress, type TcpAddress, type UnixAddress } from './address.ts'
+import { takeUnixName } from './unix-name.ts'
 
 /** How a socket is made ready for connections. */
 export interface ListenOptions {
@@ -35,57 +40,45 @@ export async function listen(
     onSocket,
   )
   try {
-    if (address.kind === 'unix') await listenUnix(server, address.path, options)
-    else {
-      // "::" is no IPv4 address: who wants both says both.
-      server.listen({ host: address.host, port: address.port, backlog: options.backlog, ipv6Only: true })
-      await once(server, 'listening')
-    }
+    return address.kind === 'unix'
+      ? await listenUnix(server, address, options)
+      : await listenTcp(server, address, options)
   } catch (error) {
+    server.close()
     throw refusal(address, error)
   }
+}
+
+async function listenTcp(server: NetServer, address: TcpAddress, { backlog }: ListenOptions): Promise<Listener> {
+  // "::" is no IPv4 address: who wants both says both.
+  await listening(server, { host: address.host, port: address.port, backlog, ipv6Only: true })
+  const { port } = server.address() as AddressInfo
+  return { address: { ...address, port }, stop: () => void server.close() }
+}
+
+async function listenUnix(server: NetServer, address: UnixAddress, options: ListenOptions): Promise<Listener> {
+  const { backlog, unixMode: mode } = options
+  const name = await takeUnixName(address.path, { backlog, mode })
+  await listening(server, { fd: name.fd, backlog })
+  const stop = () => {
+    if (server.listening) name.remove()
+    server.close()
+  }
+  return { address, stop }
+}
+
+async function listening(server: NetServer, where: NetListenOptions & { readonly fd?: number }): Promise<void> {
+  server.listen(where)
+  await once(server, 'listening')
   // Too many open files: connections wait in the backlog, and those that there are go on.
   server.on('error', () => {})
-  const bound = address.kind === 'unix' ? address : { ...address, port: (server.address() as AddressInfo).port }
-  return { address: bound, stop: () => void server.close() }
 }
 
 function refusal(address: Address, error: unknown): InvalidInputError {
   if (error instanceof InvalidInputError) return error
-  const code = (error as NodeJS.ErrnoException).code ?? String(error)
+  const code = error instanceof SyscallError ? error.errno : ((error as NodeJS.ErrnoException).code ?? String(error))
   return new InvalidInputError(`${address.kind} is ${showAddress(address)}, where nothing can listen: ${code}`, {
     field: address.kind,
     cause: error,
   })
-}
-
-/** Node binds at once, in this turn of the loop: there is no moment at which more may connect than the mode says. */
-async function listenUnix(server: NetServer, path: string, { backlog, unixMode }: ListenOptions): Promise<void> {
-  await removeStale(path)
-  const before = process.umask(0o777 & ~unixMode)
-  try {
-    // Node takes a name of digits for a port.
-    server.listen({ path: Number(path) >= 0 ? `./${path}` : path, backlog })
-  } finally {
-    process.umask(before)
-  }
-  await once(server, 'listening')
-}
-
-/** A socket that a killed server has left refuses connections; one that does not is somebody's. */
-async function removeStale(path: string): Promise<void> {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (!stat) return
-  if (!stat.isSocket()) throw new InvalidInputError(`unix is ${path}, which exists and is no socket`, { field: 'unix' })
-  const probe = connect(path)
-  try {
-    await once(probe, 'connect')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
-    unlinkSync(path)
-    return
-  } finally {
-    probe.destroy()
-  }
-  throw new InvalidInputError(`unix is ${path}, at which somebody listens already`, { field: 'unix' })
 }

@@ -41,13 +41,25 @@ export function addressKey(host: string): string {
 const SOL_SOCKET = 1
 const SO_PEERCRED = 17
 
-function unixPeer(socket: Socket): Peer {
-  // Node has no name for the descriptor of a socket but this one; without it all users share one limit.
+/** Node has no name for the descriptor of a socket but this one; -1 without it: all users share one limit then. */
+export function descriptorOf(socket: Socket): number {
   const { fd = -1 } = (socket as unknown as { _handle?: { fd?: number } })._handle ?? {}
+  return fd
+}
+
+function unixPeer(socket: Socket): Peer {
   const ucred = new Uint32Array(3)
   const length = new Uint32Array([ucred.byteLength])
   const bytes = new Uint8Array(ucred.buffer)
-  const result = attempt(nodeKernel(), 'getsockopt', fd, SOL_SOCKET, SO_PEERCRED, bytes, new Uint8Array(length.buffer))
+  const result = attempt(
+    nodeKernel(),
+    'getsockopt',
+    descriptorOf(socket),
+    SOL_SOCKET,
+    SO_PEERCRED,
+    bytes,
+    new Uint8Array(length.buffer),
+  )
   if (result < 0) return { name: 'unix', key: 'unix', fields: {} }
   const [pid = 0, uid = 0, gid = 0] = ucred
   return { name: `uid=${uid} pid=${pid}`, key: `uid ${uid}`, fields: { uid, gid, pid } }

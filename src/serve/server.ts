@@ -7,6 +7,7 @@ import { type Address, showAddress } from './address.ts'
 import { Admissions, type ConnectionLimits } from './admission.ts'
 import { Connection } from './connection.ts'
 import { assertDescriptors } from './descriptors.ts'
+import { Hangups } from './hangups.ts'
 import { type Listener, listen, type ListenOptions } from './listener.ts'
 import type { Log } from './log.ts'
 import { type Peer, peerOf } from './peer.ts'
@@ -53,6 +54,7 @@ export class Server implements AsyncDisposable {
       sandbox,
       limits: times,
       turns: new Turns(options.makeAtOnce),
+      hangups: new Hangups(),
       log: (event, fields) => log.write(event, fields),
       input: ({ id, peer }, bytes) => {
         if (logInput) log.write('input', { conn: id, ...peer.fields, data: Buffer.from(bytes).toString() })
@@ -72,6 +74,8 @@ export class Server implements AsyncDisposable {
       for (const address of options.addresses) await server.#listen(address)
     } catch (error) {
       server.#stopListening()
+      server.#endAll(0)
+      await server.#empty()
       throw error
     }
     return server
@@ -135,7 +139,7 @@ export class Server implements AsyncDisposable {
     this.#stopListening()
     this.#terms.log('drain', { connections: this.#live.size, drain_ms: drainMs })
     const timer = setTimeout(() => this.#endAll(drainMs), drainMs)
-    this.#isEmpty ??= this.#empty()
+    this.#isEmpty ??= this.#empty().then(() => this.#terms.log('close', {}))
     await this.#isEmpty
     clearTimeout(timer)
   }
@@ -143,7 +147,7 @@ export class Server implements AsyncDisposable {
   async #empty(): Promise<void> {
     await Promise.all(this.#live.values())
     for (const socket of this.#leaving) socket.destroy()
-    this.#terms.log('close', {})
+    this.#terms.hangups[Symbol.dispose]()
   }
 
   #stopListening(): void {

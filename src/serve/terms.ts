@@ -1,4 +1,5 @@
 import type { SandboxOptions } from '../sandbox/options.ts'
+import type { Hangups } from './hangups.ts'
 import type { LogEvent, LogFields } from './log.ts'
 import type { Peer } from './peer.ts'
 import type { QuietLimits } from './quiet.ts'
@@ -19,6 +20,7 @@ export interface Terms {
   readonly limits: TimeLimits
   /** For making containers */
   readonly turns: Turns
+  readonly hangups: Hangups
   log(event: LogEvent, fields: LogFields): void
   /** What a client has typed or piped */
   input(from: { readonly id: number; readonly peer: Peer }, bytes: Uint8Array): void

@@ -63,14 +63,14 @@ test(
   'E04: a connection on which nothing happens, or that lasts too long, is ended with all that runs, and told so',
   NEEDS,
   async () => {
-    await withServer(['--idle', '1s', '--timeout', '2500ms', '--grace', '100ms'], SHELL, async (server) => {
+    await withServer(['--idle', '2s', '--timeout', '5s', '--grace', '100ms'], SHELL, async (server) => {
       const [silent, busy] = await Promise.all([Client.connect(server.port), Client.connect(server.port)])
       await silent.ask('(trap "" TERM; sleep 1000 &)')
       await busy.ask('(sleep 1000 &)')
       const running = server.commands()
       const chatter = setInterval(() => busy.socket.write('true\n'), 100)
-      assert.match(await silent.rest(), /carrel: Ended: not a byte for 1 s\n$/)
-      assert.match(await busy.rest(), /carrel: Ended: a connection may last 2.5 s\n$/)
+      assert.match(await silent.rest(), /carrel: Ended: not a byte for 2 s\n$/)
+      assert.match(await busy.rest(), /carrel: Ended: a connection may last 5 s\n$/)
       clearInterval(chatter)
       assert.match(await server.line('end', /conn=1 /), /outcome=idle/)
       assert.match(await server.line('end', /conn=2 /), /outcome=timeout/)
@@ -118,7 +118,7 @@ test('E04: after the time to drain, or a second signal, what is left is ended; t
     const said = await client.rest()
     if (signals === 1) assert.match(said, /carrel: Ended: the server is going down\n$/)
     await ended
-    assert.ok(performance.now() - began < 5000)
+    assert.ok(performance.now() - began < 9000, 'the usual time to drain is 10 s')
     assert.equal(await server.stop(), 0)
     assert.equal(server.lines('close').length, 1)
     await eventually(
@@ -172,7 +172,13 @@ test(
       const words = [...network, process.execPath, 'dist/cli/main.js', 'serve', ...options, '--', 'sh', '-i']
       const child = spawn(words[0] ?? '', words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
       const stderr = text(child.stderr)
-      await once(child.stdout, 'data')
+      let told = ''
+      child.stdout.on('data', (data: Buffer) => (told += data.toString()))
+      const places = options.filter((word) => word === '--tcp').length || 1
+      await eventually(
+        () => told.match(/^listening on /gm)?.length === places,
+        () => told,
+      )
       // Column 2 is the local address in hexadecimal, column 4 the state: 0A listens (proc_pid_net(5)).
       const sockets = ['tcp', 'tcp6'].flatMap((name) =>
         readFileSync(`/proc/${child.pid}/net/${name}`, 'utf8')

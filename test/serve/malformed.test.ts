@@ -51,7 +51,10 @@ test(
         assert.match(line, /outcome=malformed .*error="InvalidInputError/, what)
         if (what === 'more than its credit') assert.match(line, /data without credit/)
       }
-      assert.equal(server.commands().length, 1)
+      await eventually(
+        () => server.commands().length === 1,
+        () => `${server.commands().length} commands run`,
+      )
       assert.equal(patient.socket.readyState, 'open')
       patient.vanish()
     })

@@ -191,10 +191,10 @@ test(
   'E04: a client that has closed its half still gets the answer; one that then waits for nothing is let go',
   NEEDS,
   async () => {
-    await withServer(['--linger', '1s'], ['sh', '-c', 'sort; exec sleep 1000'], async (server) => {
+    await withServer(['--linger', '2s'], ['sh', '-c', 'sort; exec sleep 1000'], async (server) => {
       const client = await Client.connect(server.port)
       client.socket.end('b\na\n')
-      assert.equal(await client.rest(), 'a\nb\ncarrel: Ended: not a byte for 1 s\n')
+      assert.equal(await client.rest(), 'a\nb\ncarrel: Ended: not a byte for 2 s\n')
       assert.match(await server.line('end'), /outcome=idle code=143 signal=SIGTERM/)
     })
   },

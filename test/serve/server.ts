@@ -43,7 +43,6 @@ export class ServerProcess {
     await eventually(
       () => listening().length === Math.max(places, 1) || child.exitCode !== null,
       () => `it listens: ${server.#stdout}${server.#stderr}`,
-      15_000,
     )
     server.addresses = listening()
     return server
@@ -77,7 +76,6 @@ export class ServerProcess {
     return eventually(
       () => this.lines(event).find((line) => pattern.test(line)),
       () => `${event} ${String(pattern)} in ${this.#stderr}`,
-      10_000,
     )
   }
 
@@ -130,14 +128,15 @@ export async function withServer(
 /** A plain client, as `nc` is one. */
 export class Client {
   readonly socket: Socket
-  readonly closed: Promise<unknown>
+  readonly #over: Promise<unknown>
   #heard = ''
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (data) => (this.#heard += String(data)))
     socket.on('error', () => {})
-    this.closed = new Promise((resolve) => socket.once('close', resolve))
+    // It may come before anybody waits for it.
+    this.#over = new Promise((resolve) => socket.once('end', resolve).once('close', resolve))
   }
 
   static async connect(to: number | string): Promise<Client> {
@@ -154,7 +153,7 @@ export class Client {
     return this.#heard
   }
 
-  async hears(pattern: RegExp, withinMs = 15_000): Promise<string> {
+  async hears(pattern: RegExp, withinMs = 20_000): Promise<string> {
     return eventually(
       () => pattern.exec(this.#heard)?.[0],
       () => `${String(pattern)} in ${JSON.stringify(this.#heard)}`,
@@ -173,7 +172,7 @@ export class Client {
 
   /** All that the server says, until it closes. */
   async rest(): Promise<string> {
-    await Promise.race([once(this.socket, 'end'), this.closed])
+    await this.#over
     this.socket.destroy()
     return this.#heard
   }
