@@ -13,6 +13,12 @@ export interface About {
   readonly value?: string
 }
 
+/** A directory that a program has opened. */
+export interface OpenDirectory {
+  readonly path: string
+  readonly fd: Ref<Fd>
+}
+
 /** What a program may leave behind when nobody waits for its end any more is worse than waiting. */
 const WITHOUT_LIMIT: CallOptions = { timeoutMs: Infinity }
 
@@ -50,13 +56,25 @@ export class GroupProgram {
     })
   }
 
-  /** One read(2) of at most `size` bytes. @param missing errors of open and read that are no failure */
-  read(path: string, size: number, missing: readonly string[] = MISSING): Ref<Uint8Array> {
+  /**
+   * One read(2) of at most `size` bytes.
+   * @param missing errors of open and read that are no failure
+   * @param below an open directory that the path leads through, so that the kernel need not walk to it again
+   */
+  read(path: string, size: number, missing: readonly string[] = MISSING, below?: OpenDirectory): Ref<Uint8Array> {
     return this.about(path, undefined, (p) => {
-      const file: Ref<Fd> = p.tolerate(...missing).openat('AT_FDCWD', path, ['O_RDONLY', 'O_CLOEXEC'])
+      const [at, name] = below ? [below.fd, path.slice(below.path.length + 1)] : (['AT_FDCWD', path] as const)
+      const file: Ref<Fd> = p.tolerate(...missing).openat(at, name, ['O_RDONLY', 'O_CLOEXEC'])
       const text = p.tolerate(...missing).read(file, size)
       p.close(file)
       return text
+    })
+  }
+
+  /** Opens a directory that reads go below; `close` is to follow. @param missing errors that are no failure, nothing below it is there then */
+  openDirectory(path: string, missing: readonly string[] = MISSING): OpenDirectory {
+    return this.about(path, undefined, (p) => {
+      return { path, fd: p.tolerate(...missing).openat('AT_FDCWD', path, ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC']) }
     })
   }
 

@@ -6,6 +6,7 @@ import { type Program, program } from '../program/builder.ts'
 import { GroupProgram } from './group-program.ts'
 import { readProcesses } from './members.ts'
 import { readFiles } from './read-files.ts'
+import { AT_FDCWD } from '../linux/at-fdcwd.ts'
 
 /** Key of the clean-up program among those of an agent: sandboxes count from 1. */
 const KEY = 0
@@ -74,9 +75,6 @@ export function returnProgram({ directory, leaf }: VacateFacts, limit: string): 
   p.close(most)
   return p
 }
-
-/** Descriptor that stands for the working directory, openat(2), where a call is made without its table. */
-const AT_FDCWD = -100
 
 /** The group is gone, or belongs to somebody else. */
 const CANNOT = ['ENOENT', 'ENODEV', 'EACCES', 'EPERM'] as const

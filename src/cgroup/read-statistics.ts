@@ -3,109 +3,95 @@ import { parseStatistics } from '../features/cgroups/readings/parse-statistics.t
 import {
   type StatisticsFile,
   statisticsFiles,
-  type StatisticsFormat,
   type StatisticsKind,
 } from '../features/cgroups/readings/statistics-files.ts'
 import type { Statistics } from '../features/cgroups/readings/statistics.ts'
-import type { Ref } from '../linux/ref.ts'
 import type { Caller } from '../process/caller.ts'
-import type { ProgramResult } from '../program/result.ts'
-import { GroupProgram } from './group-program.ts'
+import { portions } from './read-files.ts'
+import { StatisticsProgram } from './statistics-program.ts'
 
 /** A group whose statistics are read. */
 export interface Measured {
   readonly places: readonly GroupPlace[]
 }
 
-/** A program that reads the files of one group, encoded once and sent again and again. */
-interface Reading {
-  readonly program: GroupProgram
-  readonly wanted: readonly Wanted[]
-}
-
-interface Wanted {
-  readonly file: StatisticsFile
-  readonly ref: Ref<Uint8Array>
-  readonly room: number
+/** Groups that are read by one message, with their files. */
+interface Batch {
+  readonly files: ReadonlyMap<Measured, readonly StatisticsFile[]>
+  /** Encoded once and sent again and again */
+  program?: StatisticsProgram
 }
 
 /** What a table of many groups shows: each file costs the kernel as much as a small program's call, and there are many. */
 export const TABLE_KINDS: readonly StatisticsKind[] = ['cpu', 'memory', 'pids', 'io']
 
-/** Errors by which a kernel says that it does not keep this number. */
-const NOT_KEPT = ['ENOENT', 'ENODEV', 'EOPNOTSUPP', 'EINVAL', 'EIO'] as const
+/** A message costs as much as reading three files, and one with so many fits into the buffers of an agent, as its answer does. */
+const FILES_PER_MESSAGE = 96
 
-/** Room for files of many lines before it is known how long they are here; all room comes back with the answer. */
-const FIRST_ROOM = 2048
+/** Messages that an agent is sent before it has answered: enough to do while one answer is read here, and no more than a socket takes. */
+const AHEAD = 4
 
-/** Room that a file turned out to need on this machine. */
-const learnt = new Map<StatisticsFormat, number>()
-
-const readings = new WeakMap<Measured, Map<string, Reading>>()
+/** The batch that a group was in the last time, by what was asked for. */
+const known = new WeakMap<Measured, Map<string, Batch>>()
 
 /**
- * What some groups use, all of them asked before the first answers: while one answer is read here, the process is at the next group. A
- * group that is gone has no statistics.
+ * What some groups use, in one pass: while one answer is read here, the process is at the next groups. A group that is gone has no
+ * statistics.
  * @throws SyscallError EACCES, …; StateError, AgentError
  */
-export function readStatistics(
+export async function readStatistics(
   caller: Caller,
   groups: readonly Measured[],
   kinds: readonly StatisticsKind[],
 ): Promise<Statistics[]> {
-  return Promise.all(groups.map((group) => readOne(caller, group, kinds)))
+  const found = new Map<Measured, Statistics>()
+  const batches = batchesOf(groups, kinds).values()
+  const readSome = async (): Promise<void> => {
+    for (const batch of batches) await readBatch(caller, batch, kinds.join(), found)
+  }
+  await Promise.all(Array.from({ length: AHEAD }, readSome))
+  return groups.map((group) => found.get(group) ?? {})
 }
 
-async function readOne(caller: Caller, group: Measured, kinds: readonly StatisticsKind[]): Promise<Statistics> {
+/** Batches of the last time, as far as all that is in them is wanted again, and new ones for the rest. */
+function batchesOf(groups: readonly Measured[], kinds: readonly StatisticsKind[]): Batch[] {
   const key = kinds.join()
-  for (;;) {
-    const reading = findReading(group, key) ?? makeReading(statisticsFiles(group.places, kinds))
-    const { texts, full } = textsOf(reading, await reading.program.run(caller))
-    keep(group, key, reading, texts)
-    if (!learn(full)) {
-      const files = reading.wanted.map(({ file }) => file)
-      return parseStatistics(texts, files)
-    }
-    readings.get(group)?.delete(key)
-  }
+  const wanted = new Set(groups)
+  const batchOf = (group: Measured): Batch | undefined => known.get(group)?.get(key)
+  const isWhole = (batch: Batch): boolean =>
+    [...batch.files.keys()].every((group) => wanted.has(group) && batchOf(group) === batch)
+  const last = new Set([...wanted].flatMap((group) => batchOf(group) ?? []))
+  const kept = new Set([...last].filter(isWhole))
+  const rest = [...wanted].filter((group) => !kept.has(batchOf(group) as Batch))
+  const files = rest.map((group) => [group, filesOf(batchOf(group), group, kinds)] as const)
+  const most = Math.max(1, ...files.map(([, { length }]) => length))
+  const size = Math.max(1, Math.floor(FILES_PER_MESSAGE / most))
+  return [...kept, ...portions(files, size).map((some): Batch => ({ files: new Map(some) }))]
 }
 
-const findReading = (group: Measured, key: string): Reading | undefined => readings.get(group)?.get(key)
+const filesOf = (batch: Batch | undefined, group: Measured, kinds: readonly StatisticsKind[]) =>
+  batch?.files.get(group) ?? statisticsFiles(group.places, kinds)
 
-function makeReading(files: readonly StatisticsFile[]): Reading {
-  const program = new GroupProgram()
-  const wanted = files.map((file): Wanted => {
-    const room = Math.min(file.bytes, learnt.get(file.format) ?? FIRST_ROOM)
-    return { file, room, ref: program.read(file.path, room, NOT_KEPT) }
+async function readBatch(caller: Caller, batch: Batch, key: string, found: Map<Measured, Statistics>): Promise<void> {
+  batch.program ??= new StatisticsProgram([...batch.files.values()].flat())
+  const { texts, isWhole } = await batch.program.run(caller)
+  const kept = keep(batch, key, texts)
+  if (!isWhole) {
+    delete kept.program
+    return readBatch(caller, kept, key, found)
+  }
+  for (const [group, files] of kept.files) found.set(group, parseStatistics(texts, files))
+}
+
+/** The batch for the next time: files that were not there at first are not asked for again, as long as the group is. */
+function keep(batch: Batch, key: string, texts: ReadonlyMap<string, string>): Batch {
+  const isNew = (group: Measured): boolean => !known.get(group)?.has(key)
+  const files = [...batch.files].map(([group, all]): [Measured, readonly StatisticsFile[]] => {
+    const there = isNew(group) ? all.filter(({ path }) => texts.has(path)) : all
+    return [group, there.length === 0 ? all : there]
   })
-  return { program, wanted }
-}
-
-/** Files that are not there are not asked for again, as long as the group is. */
-function keep(group: Measured, key: string, reading: Reading, texts: ReadonlyMap<string, string>): void {
-  if (texts.size === 0 || findReading(group, key) === reading) return
-  const files = reading.wanted.map(({ file }) => file).filter(({ path }) => texts.has(path))
-  const known = readings.get(group) ?? new Map<string, Reading>()
-  readings.set(group, known.set(key, files.length === reading.wanted.length ? reading : makeReading(files)))
-}
-
-/** What was read, and which files filled their room. */
-function textsOf({ wanted }: Reading, result: ProgramResult): { texts: Map<string, string>; full: Wanted[] } {
-  const texts = new Map<string, string>()
-  const full: Wanted[] = []
-  for (const each of wanted) {
-    const bytes: Uint8Array | number = result.get(each.ref)
-    if (typeof bytes === 'number') continue
-    if (bytes.length === each.room) full.push(each)
-    // All of it is ASCII.
-    texts.set(each.file.path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'))
-  }
-  return { texts, full }
-}
-
-/** Files that may be longer than their room get more, up to the most that they can be; false when none did. */
-function learn(full: readonly Wanted[]): boolean {
-  const more = full.filter(({ file, room }) => room < file.bytes)
-  for (const { file, room } of more) learnt.set(file.format, Math.min(4 * room, file.bytes))
-  return more.length > 0
+  const isSame = files.every(([group, some]) => some.length === batch.files.get(group)?.length)
+  const kept = isSame ? batch : { files: new Map(files) }
+  for (const [group] of files) known.set(group, (known.get(group) ?? new Map<string, Batch>()).set(key, kept))
+  return kept
 }

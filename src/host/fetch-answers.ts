@@ -65,19 +65,24 @@ const bytesOf = (result: ProgramResult, ref: Ref<Uint8Array>): Uint8Array | unde
   return value instanceof Uint8Array ? value : undefined
 }
 
+function textOf(chunks: readonly (Uint8Array | undefined)[]): string {
+  const decoder = new TextDecoder()
+  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
+}
+
 type Ask = (p: Program, question: Question, room: number) => Reading
 
 const ASK: Readonly<Record<Question['kind'], Ask>> = {
   text(p, { path }, room) {
     // O_NONBLOCK: a probe must not wait for the other end of a FIFO.
     const file = tolerant(p).openat('AT_FDCWD', path, ['O_RDONLY', 'O_CLOEXEC', 'O_NONBLOCK'])
-    // Kernel files give what they have by whole records, so only a second read that gives nothing shows the end.
-    const chunks = [tolerant(p).read(file, room), tolerant(p).read(file, room)]
+    // Kernel files give whole records, a page of them at a time however much is asked for: only a read that gives nothing shows the end.
+    const reads = Array.from({ length: room / FIRST_BYTES + 1 }, () => tolerant(p).read(file, FIRST_BYTES))
     tolerant(p).close(file)
     return (result) => {
-      const [first, second] = chunks.map((chunk) => bytesOf(result, chunk))
-      if (!first) return { answer: undefined }
-      return second?.length ? undefined : { answer: new TextDecoder().decode(first) }
+      const chunks = reads.map((read) => bytesOf(result, read))
+      if (!chunks[0]) return { answer: undefined }
+      return chunks.at(-1)?.length ? undefined : { answer: textOf(chunks) }
     }
   },
   names(p, { path }, room) {

@@ -173,8 +173,9 @@ test('L61: a killed Node leaves no group as long as its agent lives', { ...ROOT,
     script.kill()
     await script.ended
     const mine = async () => (await findOwnedGroups(agent)).filter(({ owner }) => owner.pid === pid)
-    for (let look = 0; look < 100 && (await mine()).length > 0; look++)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    assert.deepEqual(await mine(), [])
+    await eventually(
+      async () => (await mine()).length === 0,
+      () => `groups of ${pid} are left`,
+    )
   }
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { Cgroup, InvalidInputError, UnsupportedError } from '../../src/cgroup/index.ts'
 import { Agent } from '../../src/process/index.ts'
@@ -52,6 +53,20 @@ test(
           groups.map((_, i) => (i === 7 ? undefined : i + 1)),
         )
         assert.deepEqual(all[7], {})
+      }
+      // Who is asked about changes between two passes, in the middle of what was asked about together.
+      await groups[20]?.destroy()
+      groups.splice(3, 0, await makeGroup(agent, { pids: { limit: 100 } }))
+      const some = groups.filter((_, i) => i % 5 !== 0).reverse()
+      for (const asked of [some, groups, some, [...some, ...some]]) {
+        const all = await Cgroup.statistics(agent, asked)
+        assert.deepEqual(
+          all.map(({ pids }) => pids?.limit),
+          asked.map((group) => {
+            const [text] = existsSync(group.directories[0] ?? '') ? [kernelSays(group, 'pids', 'pids.max')] : []
+            return text === undefined ? undefined : Number(text)
+          }),
+        )
       }
     } finally {
       for (const group of groups) await group.destroy()

@@ -42,7 +42,7 @@ const make = (plan: CgroupPlan): Promise<void> =>
 
 /** A shell that could not fork leaves its children behind, and a group goes only after its last process. */
 async function remove(plan: CgroupPlan): Promise<void> {
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 20_000
   const lists = plan.join.filter(({ path }) => existsSync(path))
   while (lists.some(({ path }) => readFileSync(path, 'utf8') !== '') && Date.now() < deadline) await delay(20)
   await run((p) => removeSteps(p, plan))

