@@ -1,5 +1,4 @@
 import { constants } from 'node:os'
-import process from 'node:process'
 import { isatty } from 'node:tty'
 import { Command as Verb } from 'commander'
 import { InvalidInputError } from '../base/errors.ts'

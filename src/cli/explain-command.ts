@@ -18,11 +18,17 @@ export const explainCommand = withSandboxOptions(new Command('explain'))
   .passThroughOptions()
   .action(async (words: string[], { bundle, ...given }: SandboxArguments & { bundle?: string }) => {
     try {
-      process.stdout.write(`${bundle === undefined ? explain(words, given) : await explainOci(bundle)}\n`)
+      const programs = bundle === undefined ? explain(words, given) : await explainOci(bundle)
+      process.stdout.write(`${HOW_TO_READ}\n\n${programs}\n`)
     } catch (error) {
       process.exitCode = report(error)
     }
   })
+
+const HOW_TO_READ = `# Each == is a program: system calls that one process makes in one go, as strace prints them; "man 2 NAME" tells about each.
+# "= r5" names a result, and r5 is where a later call uses it ("<r5>" as text). attached0 is a descriptor that comes with the
+# program, … what the kernel fills in. "or ENOENT" is an error that may happen: what needs the result is left out then.
+# An agent is carrel's own process that makes the calls; the root agent stays on the host, outside of all containers.`
 
 async function explainOci(bundle: string): Promise<string> {
   const programs = await explainBundle(nodeKernel(), bundle)

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import process from 'node:process'
 import { Command as Verb } from 'commander'
 import { InvalidInputError } from '../base/errors.ts'
 import { parseDuration } from '../features/limits/parse-size.ts'

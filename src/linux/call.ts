@@ -19,8 +19,11 @@ export interface Param {
    * @throws InvalidInputError with `field` = `CALL.PARAM`
    */
   encode(value: unknown, to: Encoder, call: string): EncodedOut | void
-  /** The parameter as `strace` prints it (may hold several arguments, joined by ", "); '' for an optional one left out. */
-  print(value: unknown, arch?: Arch): string
+  /**
+   * The parameter as `strace` prints it (may hold several arguments, joined by ", "); '' for an optional one left out. `all` are the values of
+   * the call, for one whose meaning another one says.
+   */
+  print(value: unknown, arch?: Arch, all?: readonly unknown[]): string
 }
 
 /** What an encoded out-parameter leaves behind, so that its value can be decoded and referred to. */

@@ -2,7 +2,10 @@ import { InvalidInputError } from '../base/errors.ts'
 import type { Param } from './call.ts'
 import { type ConstantSet, nameOf } from './constant-set.ts'
 import { didYouMean } from './nearest.ts'
+import { printRaw, raw } from './params.ts'
 import { describeValue } from './show-value.ts'
+import type { Struct } from './struct.ts'
+import { IFREQ_FLAGS, IFREQ_TUN } from './structs/sockets.ts'
 import { IOCTL_BLOCK, IOCTL_NET, IOCTL_NS, IOCTL_SECCOMP, IOCTL_TTY, IOCTL_TUN } from './tables/ioctl.ts'
 
 /** The sets of ioctl(2) requests, by kind of device. */
@@ -36,5 +39,18 @@ export const ioctlRequest: Param = {
     const number = requestNumber(value, 'request')
     if (typeof value === 'string') return value
     return SETS.map((set) => nameOf(set, number)).find((name) => name !== undefined) ?? `0x${number.toString(16)}`
+  },
+}
+
+/** What requests find at the address that they are given. */
+const STRUCT_OF: Readonly<Record<string, Struct>> = { SIOCSIFFLAGS: IFREQ_FLAGS, TUNSETIFF: IFREQ_TUN }
+
+/** The argument of ioctl(2), without a signature; a listing takes apart the struct of a request that it knows. */
+export const ioctlArgument: Param = {
+  ...raw('argument'),
+  print(value, arch = 'x64', [, request] = []) {
+    const struct = typeof request === 'string' && Object.hasOwn(STRUCT_OF, request) ? STRUCT_OF[request] : undefined
+    if (!struct || !(value instanceof Uint8Array) || value.length !== struct.size(arch)) return printRaw(value)
+    return struct.print(struct.decode(value, 0, arch), arch)
   },
 }

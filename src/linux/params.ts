@@ -15,6 +15,7 @@ import { CAPABILITIES, SECUREBITS } from './tables/capabilities.ts'
 import { PRCTL_VALUES } from './tables/prctl.ts'
 import { SECCOMP_MODES } from './tables/seccomp.ts'
 import { SIGNALS } from './tables/signals.ts'
+import { AT_FDCWD } from './at-fdcwd.ts'
 
 /** What fits into 64 bits, signed or not; no float is next to 2^64. */
 const LOWEST = -(2n ** 63n)
@@ -75,10 +76,10 @@ export const dirfd = (name = 'dirfd'): Param => ({
   type: "number | 'AT_FDCWD'",
   ref: 'Fd',
   encode(value, to, call) {
-    if (value === 'AT_FDCWD') to.pushNumber(-100)
-    else pushNumber(value, to, `${call}.${name}`, -100, 2 ** 31 - 1)
+    if (value === 'AT_FDCWD') to.pushNumber(AT_FDCWD)
+    else pushNumber(value, to, `${call}.${name}`, AT_FDCWD, 2 ** 31 - 1)
   },
-  print: (value) => (value === -100 || value === 'AT_FDCWD' ? 'AT_FDCWD' : printNumber(value)),
+  print: (value) => (value === AT_FDCWD || value === 'AT_FDCWD' ? 'AT_FDCWD' : printNumber(value)),
 })
 
 /** A process id; 0 and negative ones mean what the call says. */
@@ -90,8 +91,23 @@ export const uint = (name: string): Param => numeric(name, { low: 0, high: 2 ** 
 /** A user or group id; -1 leaves it unchanged where the call has that. */
 export const id = (name: string): Param =>
   numeric(name, { low: -1, high: 2 ** 32 - 1, print: (value) => (value === 2 ** 32 - 1 ? '-1' : String(value)) })
-/** Permission bits, printed in octal. */
-export const mode = (name = 'mode'): Param => numeric(name, { low: 0, high: 0o177777, print: octal })
+/** Permission bits, printed in octal, behind the kind of file (inode(7)) where there is one. */
+export const mode = (name = 'mode'): Param => numeric(name, { low: 0, high: 0o177777, print: printMode })
+
+const FILE_KINDS: Readonly<Record<number, string>> = {
+  0o010000: 'S_IFIFO',
+  0o020000: 'S_IFCHR',
+  0o040000: 'S_IFDIR',
+  0o060000: 'S_IFBLK',
+  0o100000: 'S_IFREG',
+  0o120000: 'S_IFLNK',
+  0o140000: 'S_IFSOCK',
+}
+
+function printMode(value: unknown): string {
+  const kind = typeof value === 'number' ? FILE_KINDS[value & 0o170000] : undefined
+  return kind === undefined ? octal(value) : `${kind}|${octal((value as number) & 0o7777)}`
+}
 
 /** A 64-bit number. */
 export const u64 = (name: string): Param => ({

@@ -2,6 +2,7 @@ import { deviceProgram, printDeviceProgram } from '../features/devices/device-pr
 import { explained } from '../program/listing.ts'
 import type { DeviceRule } from '../features/devices/device-rule.ts'
 import type { Program } from '../program/builder.ts'
+import { ABOUT } from './about-features.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
 
 /** A whole plan as text: a heading per process, its program in strace notation, the reasons beside it. */
@@ -23,7 +24,7 @@ export function explainPlan(plan: SandboxPlan, command: Program): string {
 
 /** One program as text: a heading, its steps in strace notation, the reasons beside them. */
 export const explainProgram = (title: string, program: Program): string =>
-  `== ${title} (${program.steps.length} steps)\n${explained(program.steps)}`
+  `== ${title} (${program.steps.length} steps)\n${explained(program.steps, ABOUT)}`
 
 /** What the kernel runs at every open and every node that is made, which its group is asked about. */
 function deviceListing(rules: readonly DeviceRule[]): string {

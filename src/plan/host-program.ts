@@ -62,7 +62,10 @@ export function hostProgram({
   record,
 }: HostInput): HostProgram {
   const p = program({ arch })
-  p.because('namespaces', 'A gate: the child waits there until it has ids and is in its groups; closing it opens it')
+  p.because(
+    'namespaces',
+    'A pipe is the gate: the child reads from it, and so waits until it has ids and is in its groups; closing this end lets it go on',
+  )
   const gate = p.pipe2(['O_CLOEXEC'])
   if (record) recordSteps(p, recordFile(record.directory, record.record.id, directories), record.record)
   const { unified, others } = byBirth(cgroups)
@@ -88,7 +91,7 @@ export function hostProgram({
   }
   idMapSteps(p, pid, map)
   if (opensTrees) treeSteps(p, settings, pid)
-  p.because('namespaces', 'The gate opens')
+  p.because('namespaces', 'The gate opens: the child has all that only a process outside can give it')
   p.close(gate.write)
   return { program: p, pid }
 }

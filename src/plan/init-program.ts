@@ -112,7 +112,7 @@ export function nameProgram(arch: Arch, hostname: string, files: readonly OwnFil
 function gateSteps(p: Program): void {
   p.because(
     'namespaces',
-    'Waits at the gate: without a map this process is nobody, outside its groups it is not limited',
+    'Waits at the gate, until the other end of the pipe is closed: without a map this process is nobody, outside its groups it is not limited',
   )
   p.read(LIMITS.KEPT, 1)
   p.close(LIMITS.KEPT)

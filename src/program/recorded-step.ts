@@ -65,7 +65,9 @@ export class RecordedStep implements Step {
 
   printArgs(): string {
     let next = 0
-    const texts = this.#call.params.map((param) => param.print(param.implied ? undefined : this.#args[next++]))
+    const texts = this.#call.params.map((param) =>
+      param.print(param.implied ? undefined : this.#args[next++], undefined, this.#args),
+    )
     return texts.filter((text) => text !== '').join(', ')
   }
 }

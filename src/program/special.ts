@@ -17,7 +17,7 @@ export interface CloneStep {
   /** The child's own socket to Node; the parent's copy is closed */
   readonly control: Ref<Fd>
   /** Descriptors of the parent that the child keeps, as numbers 4, 5, … in this order */
-  readonly keep?: readonly Ref<Fd>[]
+  readonly keep?: readonly (Ref<Fd> | number)[]
   /** A directory of a v2 cgroup that the child is born in (CLONE_INTO_CGROUP, Linux 5.7) */
   readonly cgroup?: Ref<Fd>
 }

@@ -16,8 +16,6 @@ const LEAST_LINES = 20
 
 /** Pages whose blocks show what differs from host to host, or what a person types into a terminal. */
 const NOT_REPLAYED: Readonly<Record<string, string>> = {
-  'docs/guide/1-first-sandbox.md': 'names, times and sizes of one run',
-  'docs/guide/10-oci.md': 'pids and times of one run, and jq',
   'docs/guide/2-sdk.md': 'a Debian root, which debootstrap downloads',
   'docs/guide/6-users-and-hosts.md': 'hosts and users that this one is not',
   'docs/guide/7-process-trees.md': 'a terminal',

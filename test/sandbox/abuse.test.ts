@@ -22,7 +22,7 @@ async function abuse(options: SandboxOptions, script: string, how: RunOptions = 
   try {
     return await box.run('sh', ['-c', script], { timeoutMs: 15_000, graceMs: 50, ...how })
   } finally {
-    assert.equal((await other.run('echo', ['alive'], { timeoutMs: 5000 })).stdout, 'alive\n')
+    assert.equal((await other.run('echo', ['alive'], { timeoutMs: 15_000 })).stdout, 'alive\n')
     await box.close()
     await assertNothingLeft(idle)
   }
@@ -100,21 +100,21 @@ test('cpus: a busy loop gets its share and no more', async () => {
 test('timeout: a busy loop ends when its time is up', async () => {
   const { outcome, signal, exitCode, usage } = await abuse({}, 'while :; do :; done', { timeoutMs: 300 })
   assert.deepEqual([outcome, signal, exitCode], ['timeout', 'SIGTERM', 143])
-  assert.ok(usage.wallMs >= 300 && usage.wallMs < 3000, `wallMs ${usage.wallMs}`)
+  assert.ok(usage.wallMs >= 300 && usage.wallMs < 10_000, `wallMs ${usage.wallMs}`)
 })
 
 test('timeout: one that ignores SIGTERM gets the grace, then SIGKILL', async () => {
   const { outcome, signal, usage } = await abuse({}, 'trap "" TERM; while :; do sleep 1; done', {
-    timeoutMs: 200,
+    timeoutMs: 700,
     graceMs: 300,
   })
   assert.deepEqual([outcome, signal], ['timeout', 'SIGKILL'])
-  assert.ok(usage.wallMs >= 500 && usage.wallMs < 3000, `wallMs ${usage.wallMs}`)
+  assert.ok(usage.wallMs >= 1000 && usage.wallMs < 10_000, `wallMs ${usage.wallMs}`)
 })
 
 test('timeout: one that ends itself on SIGTERM has its own exit code', async () => {
   const { outcome, exitCode, stdout } = await abuse({}, 'trap "echo bye; exit 5" TERM; while :; do sleep 0.02; done', {
-    timeoutMs: 200,
+    timeoutMs: 700,
     graceMs: 5000,
   })
   assert.deepEqual([outcome, exitCode, stdout], ['timeout', 5, 'bye\n'])
@@ -144,7 +144,7 @@ test('output: the limit counts stdout and stderr together', async () => {
 test('A17: a daemon that stays behind does not hold the result, and ends with the sandbox', async () => {
   const { outcome, exitCode, stdout, usage } = await abuse({}, '(setsid sh -c "sleep 60 & sleep 60" &); echo started')
   assert.deepEqual([outcome, exitCode, stdout], ['exited', 0, 'started\n'])
-  assert.ok(usage.wallMs < 3000)
+  assert.ok(usage.wallMs < 10_000)
 })
 
 test('output: nothing is lost when this process is too busy to read it in time', async () => {

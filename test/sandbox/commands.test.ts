@@ -6,6 +6,8 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError, Sandbox } from '../../src/sandbox/index.ts'
 import { assertNothingLeft, settled, type Holdings } from './leaks.ts'
+import { eventually } from '../support/eventually.ts'
+import { descendants } from '../support/proc.ts'
 
 // What can be done with commands of a live sandbox, and what each end is called.
 
@@ -21,6 +23,13 @@ after(() => box.close())
 
 const shell = (script: string, options?: Parameters<Sandbox['run']>[2]): ReturnType<Sandbox['run']> =>
   box.run('sh', ['-c', script], options)
+
+/** Waits until so many programs of this name run in a sandbox. */
+const runs = (where: Sandbox, name: string, count = 1): Promise<unknown> =>
+  eventually(
+    () => descendants(where.pid ?? 0).filter((each) => each.name === name).length >= count,
+    () => `${name} does not run`,
+  )
 
 test('run() gives exit code, output and usage, and does not throw on a failure', async () => {
   const result = await shell('echo out; echo err >&2; exit 3')
@@ -88,7 +97,11 @@ test('A13, X25: a command that cannot be executed is an error, and the sandbox g
 test('several commands at once share the sandbox and keep their streams apart', async () => {
   const words = Array.from({ length: 10 }, (_, index) => `word${index}`)
   const results = await Promise.all(
-    words.map((word) => shell(`echo ${word} > /tmp/${word}; sleep 0.1; echo ${word}; ls /tmp | wc -l`)),
+    words.map((word) =>
+      shell(
+        `echo ${word} > /tmp/${word}; while [ $(ls /tmp | wc -l) -lt 10 ]; do sleep 0.02; done; echo ${word}; ls /tmp | wc -l`,
+      ),
+    ),
   )
   for (const [index, { stdout }] of results.entries()) assert.equal(stdout, `${words[index]}\n10\n`)
   await shell('rm /tmp/word*')
@@ -96,7 +109,9 @@ test('several commands at once share the sandbox and keep their streams apart', 
 
 test('R11, X07: commands see each other and PID 1, which reaps what they leave', async () => {
   const sleeper = await box.spawn('sleep', ['60'])
-  const { stdout } = await shell('(sleep 0.05 &); sleep 0.2; cat /proc/[0-9]*/comm')
+  // The orphan has ended; nobody but PID 1 can take its number away.
+  const orphan = '(sleep 0.05 & echo $! > /tmp/orphan); until [ ! -e /proc/$(cat /tmp/orphan) ]; do sleep 0.02; done'
+  const { stdout } = await shell(`${orphan}; rm /tmp/orphan; cat /proc/[0-9]*/comm`, { timeoutMs: 20_000 })
   assert.deepEqual(stdout.trim().split('\n').sort(), ['carrel', 'sh', 'sleep'])
   assert.doesNotMatch((await shell('cat /proc/[0-9]*/stat')).stdout, /\) Z /)
   sleeper.kill('SIGKILL')
@@ -155,7 +170,8 @@ test('spawn() with a terminal: one stream, a size that can be changed, no echo o
 test('an AbortSignal ends the command and all that it started', async () => {
   const controller = new AbortController()
   const running = shell('sleep 60 & sleep 60', { signal: controller.signal, graceMs: 100 })
-  setTimeout(() => controller.abort(), 100)
+  await runs(box, 'sleep', 2)
+  controller.abort()
   const { outcome, signal } = await running
   assert.deepEqual([outcome, signal], ['aborted', 'SIGTERM'])
   await assertNothingLeft(idle)
@@ -201,7 +217,7 @@ test('close() ends commands that still run; afterwards there is nothing more to 
     own.run('sh', ['-c', 'trap "" TERM INT HUP; sleep 60; sleep 60']),
     own.run('yes'),
   ]
-  await sleep(100)
+  await Promise.all([runs(own, 'sleep', 2), runs(own, 'yes')])
   await own.close()
   for (const { signal } of await Promise.all(running)) assert.equal(signal, 'SIGKILL')
   await assert.rejects(own.run('true'), { name: 'StateError' })
@@ -213,7 +229,7 @@ test('close() ends commands that still run; afterwards there is nothing more to 
 test('a sandbox whose first process is killed from outside: commands end, further ones are refused, nothing is left', async () => {
   const own = await Sandbox.create()
   const running = own.run('sleep', ['60'])
-  await sleep(50)
+  await runs(own, 'sleep')
   process.kill(own.pid ?? assert.fail(), 'SIGKILL')
   const { signal, outcome } = await running
   assert.deepEqual([signal, outcome], ['SIGKILL', 'signaled'])

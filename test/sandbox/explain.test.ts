@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { startContainer } from '../../src/container/start.ts'
 import { readHostFacts } from '../../src/host/probe.ts'
 import { planCommand, planSandbox } from '../../src/plan/plan-sandbox.ts'
@@ -12,6 +11,9 @@ import { parseOptions } from '../../src/sandbox/parse-options.ts'
 import { openFolder } from './build.ts'
 import { compare, expectedOf } from './compare-calls.ts'
 import { trace } from './strace.ts'
+import { eventually } from '../support/eventually.ts'
+import { machineArch } from '../../src/linux/arch.ts'
+import { syscallNumber } from '../../src/linux/syscalls.ts'
 
 // What `carrel explain` prints and what strace sees of the real agent agree, call by call.
 
@@ -29,7 +31,8 @@ test('explainPlan() and strace agree on every call of every process', async () =
   const init = box.pid ?? assert.fail()
   assert.equal((await (await box.enter({ command, stdio: 'null' })).exited).kind, 'exited')
   // PID 1 goes on reaping after it has told the end: killed in the middle of a call, it leaves strace with half of the arguments.
-  await sleep(100)
+  const call = (): string => readFileSync(`/proc/${init}/syscall`, 'utf8')
+  await eventually(() => Number.parseInt(call()) === syscallNumber(machineArch(), 'ppoll'), call)
   await box.close()
   const calls = await tracing.stop()
   await root.close()

@@ -40,7 +40,7 @@ export async function settled(): Promise<Holdings> {
 }
 
 /** Waits until the holdings are those of before, at most `withinMs`; fails with what is left, and what is gone. */
-export async function assertNothingLeft(before: Holdings, pid = process.pid, withinMs = 500): Promise<void> {
+export async function assertNothingLeft(before: Holdings, pid = process.pid, withinMs = 5000): Promise<void> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const changes = compare(before, holdings(pid))

@@ -79,19 +79,22 @@ test('X03: what a Node that was killed with its agent left is removed by the nex
   await once(child, 'exit')
   const groups = record?.places.map((place) => place.directory) ?? []
   assert(groups.length > 0 && groups.every((group) => existsSync(group)), 'nothing was left')
-  const next = spawnSync(process.execPath, ['--import', 'tsx', '-e', NEXT], { encoding: 'utf8' })
+  const paths = [...groups, file ?? '']
+  const next = spawnSync(process.execPath, ['--import', 'tsx', '-e', NEXT, ...paths], { encoding: 'utf8' })
   assert.equal(next.status, 0, next.stderr)
   assert.deepEqual(
-    [...groups, file ?? ''].filter((path) => existsSync(path)),
+    paths.filter((path) => existsSync(path)),
     [],
   )
 })
 
-/** Makes a sandbox and looks about for a moment, as a program that uses it would. */
+/** Makes a sandbox and stays until the paths that it is given are gone, as a program that uses it would, but not for ever. */
 const NEXT = `
+  const { existsSync } = await import('node:fs')
   const { Sandbox } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/sandbox/index.ts'))})
   const box = await Sandbox.create({})
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  for (let i = 0; i < 400 && process.argv.slice(1).some((path) => existsSync(path)); i++)
+    await new Promise((resolve) => setTimeout(resolve, 50))
   await box.close()
 `
 

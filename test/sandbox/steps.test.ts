@@ -56,7 +56,7 @@ function failingHost({ program, pid }: HostProgram, index: number): HostProgram 
 async function assertStepFails(plan: SandboxPlan, program: Program, index: number): Promise<void> {
   let error: unknown
   try {
-    await (await startContainer(root, plan, facts, { timeoutMs: 5000 })).close()
+    await (await startContainer(root, plan, facts, { timeoutMs: 20_000 })).close()
   } catch (caught) {
     error = caught
   }
@@ -178,7 +178,7 @@ test('Container.enter() undoes a command that fails at any step, and the sandbox
   const plan = newPlan()
   const box = await startContainer(root, plan, facts)
   const command = { path: '/bin/true', argv: ['true'], env: {}, workdir: '/', rlimits: plan.rlimits }
-  const enter = (): Promise<Process> => box.enter({ command, stdio: 'null', timeoutMs: 5000 })
+  const enter = (): Promise<Process> => box.enter({ command, stdio: 'null', timeoutMs: 20_000 })
   await (
     await enter()
   ).exited

@@ -8,6 +8,9 @@ const LONGEST = 255
 const KERNEL_FILES =
   /^(?:(?:cgroup|memory|pids|cpu|cpuacct|cpuset|io|blkio|hugetlb|rdma|misc|dmem|devices|freezer|net_cls|net_prio|perf_event|irq)(?:\.|$)|tasks$|notify_on_release$|release_agent$)/
 
+/** Whether a group of that name could not be told from a file of the one above it, or could not be made. */
+export const isKernelFile = (name: string): boolean => KERNEL_FILES.test(name)
+
 /** Levels of a group below its parent, from the top: `['alcove', 'guest1']`. @throws InvalidInputError naming the segment */
 export function checkGroupName(name: string | readonly string[]): readonly [string, ...string[]] {
   if (typeof name === 'string') return [checkSegment(name, 'name')]
@@ -29,5 +32,5 @@ function brokenRule(segment: unknown): string | undefined {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(segment)) return 'must be free of control characters'
   if (new TextEncoder().encode(segment).length > LONGEST) return `must be at most ${LONGEST} bytes long`
-  return KERNEL_FILES.test(segment) ? 'must not look like a file of the kernel' : undefined
+  return isKernelFile(segment) ? 'must not look like a file of the kernel' : undefined
 }

@@ -4,6 +4,7 @@ import type { Program } from '../../program/builder.ts'
 import { LIMITS } from '../../protocol/wire.ts'
 import { writeSteps } from '../users/id-map.ts'
 import type { CgroupGroup, CgroupPlan, CgroupWrite } from './plan-cgroups.ts'
+import { AT_FDCWD } from '../../linux/at-fdcwd.ts'
 
 /** Descriptor by path of a directory of the host, for a process that cannot name it by path. */
 export type HostDirectories = Readonly<Record<string, number>>
@@ -11,7 +12,6 @@ export type HostDirectories = Readonly<Record<string, number>>
 const NONE: HostDirectories = {}
 
 /** Descriptor that stands for the working directory, openat(2), where a call is made without its table. */
-const AT_FDCWD = -100
 
 /** Makes the groups and writes their limits, before anybody is in them. */
 export function groupSteps(
@@ -23,11 +23,18 @@ export function groupSteps(
   for (const group of plan.groups) {
     if (group.shared) levelSteps(p, group, directories)
     else {
-      p.because('cgroups', 'A group of its own, with its limits written before anybody is in it')
+      p.because('cgroups', `A group of its own${describe(group)}, with its limits written before anybody is in it`)
       p.mkdirat(...place(group.directory, directories), 0o755)
       group.files.forEach((write) => writeStep(p, write, directories))
     }
   }
+}
+
+/** On v1 each controller has a tree, and each tree a group; on v2 one group has them all (cgroups(7)). */
+function describe({ version, controllers }: CgroupGroup): string {
+  const names = controllers.join(', ')
+  if (version === 1) return ` for the ${names} controller (cgroup v1)`
+  return names === '' ? ' (cgroup v2)' : ` for ${names} (cgroup v2)`
 }
 
 /** Makes a level that may be there already. What only a new one needs is skipped then, as all steps that use a failed one's result. */

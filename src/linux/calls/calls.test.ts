@@ -11,6 +11,7 @@ import { major, makedev, minor } from '../params.ts'
 import { type Fd, type Pid, Ref } from '../ref.ts'
 import { decodeSiginfo } from '../siginfo.ts'
 import { syscallNumber } from '../syscalls.ts'
+import { encodeStruct } from '../structs/typed.ts'
 import { allCalls } from './index.ts'
 
 const fd = new Ref<Fd>({}, { kind: 'result', value: 0 }, 'r0')
@@ -62,11 +63,14 @@ test('calls print like strace', () => {
   )
   assert.equal(
     print('mknodat', 'AT_FDCWD', 'null', 0o20666, makedev(1, 3)),
-    'mknodat(AT_FDCWD, "null", 020666, makedev(0x1, 0x3))',
+    'mknodat(AT_FDCWD, "null", S_IFCHR|0666, makedev(0x1, 0x3))',
   )
   assert.equal(print('setns', fd, 0), 'setns(r0, 0)')
   assert.equal(print('chdir', pathWithPid('/proc/', pid)), 'chdir("/proc/<r1>")')
   assert.equal(print('ioctl', 0, 'TIOCSCTTY', 0), 'ioctl(0, TIOCSCTTY, 0)')
+  const up = encodeStruct('ifreq_flags', { ifr_name: 'lo', ifr_flags: ['IFF_UP'] })
+  assert.equal(print('ioctl', 3, 'SIOCSIFFLAGS', up), 'ioctl(3, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})')
+  assert.equal(print('ioctl', 3, 'SIOCSIFFLAGS', up.subarray(1)).includes('ifr_name'), false)
   assert.equal(print('kill', pid, 0), 'kill(r1, 0)')
   assert.equal(print('setsockopt', 3, 'SOL_SOCKET', 'SO_PASSCRED', 1), 'setsockopt(3, SOL_SOCKET, SO_PASSCRED, [1], 4)')
   assert.equal(

@@ -25,12 +25,13 @@ import { sharedStructs } from '../in-out-params.ts'
 import { STATX_STRUCT } from '../structs/files.ts'
 import { RLIMIT, RUSAGE, TIMESPEC, UTSNAME } from '../structs/process.ts'
 import { POLLFD } from '../structs/sockets.ts'
+import { AT_FDCWD } from '../at-fdcwd.ts'
 import { ACCESS, OPEN } from '../tables/open.ts'
 import { RLIMITS } from '../tables/rlimits.ts'
 import { SOCK } from '../tables/sockets.ts'
 import { WAIT } from '../tables/wait.ts'
 
-const WORKING_DIRECTORY = constant(-100, 'AT_FDCWD')
+const WORKING_DIRECTORY = constant(AT_FDCWD, 'AT_FDCWD')
 const NO_FLAGS = constant(0)
 const NULL = constant(0, 'NULL')
 const EMPTY_PATH = constant(0x1000, 'AT_EMPTY_PATH')

@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts'
-import { ioctlRequest } from '../ioctl-request.ts'
+import { ioctlArgument, ioctlRequest } from '../ioctl-request.ts'
 import { bytes, outBlock, outBytes, outPair } from '../memory-params.ts'
 import { address, inMessage, option, outAddress, outMessage, outOption } from '../message-params.ts'
 import { choice, constant, fd, flags, int, raw } from '../params.ts'
@@ -108,7 +108,7 @@ export const SOCKET_CALLS = {
   ioctl: () => ({
     name: 'ioctl',
     about: 'Works on a device; the request says what the argument is. ENOTTY, EINVAL',
-    params: [fd(), ioctlRequest, raw('argument')],
+    params: [fd(), ioctlRequest, ioctlArgument],
     result: VALUE,
   }),
   ioctlRead: () => ({

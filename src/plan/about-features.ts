@@ -1,0 +1,22 @@
+/** What each heading of a listing is about, for who reads one for the first time: what it does to a process, and where that is described. */
+export const ABOUT: Readonly<Record<string, string>> = {
+  binds: 'what was asked for of the host’s files, shown at a place of its own (mount(8), --bind)',
+  capabilities: 'the powers of root, one by one: what is dropped cannot be had again (capabilities(7))',
+  cgroups: 'groups of processes, which the kernel limits and counts together (cgroups(7))',
+  command: 'a process for each command',
+  devices: 'a /dev of a few harmless nodes (null(4), pts(4))',
+  exec: 'the program takes the process over, with these descriptors and nothing else (execve(2))',
+  init: 'the first process stays beside the command and reaps what that leaves (pid_namespaces(7))',
+  limits: 'limits of each process by itself (getrlimit(2))',
+  masks: 'files that tell about the host, covered by nothing (mount(2))',
+  mounts: 'what the configuration puts into the root, one after the other (mount_namespaces(7))',
+  namespaces: 'views of its own: of processes, mounts, network, names, users (namespaces(7))',
+  network: 'a network of its own has no interface but lo (network_namespaces(7))',
+  proc: 'a procfs of its own processes, without what tells about the host or changes it (proc(5))',
+  process: 'what the process is when the program begins: ids, directory, limits, signals',
+  record: 'what is written down, so that it can be found and tidied up',
+  root: 'the file system that it sees: an empty one, filled with what it may use (pivot_root(2))',
+  seccomp: 'a filter that the kernel asks about each system call (seccomp(2))',
+  terminal: 'its session and terminal (setsid(2), pty(7))',
+  users: 'who it is: an id inside stands for another one outside (user_namespaces(7))',
+}
