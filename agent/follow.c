@@ -16,7 +16,8 @@ enum {
   DIGITS = 8,
   SIG_WINCH = 28,
   EXIT_SIGNALED = 128,
-  EXIT_FAILED = 125
+  EXIT_FAILED = 125,
+  LOOK_NS = 100000000
 };
 
 /* The terminal's master is the first descriptor that was kept. */
@@ -31,6 +32,8 @@ static struct {
   char bytes[RELAY_BYTES];
   uint64_t begin, end;
   bool ended;
+  /* How the terminal took lines when it was told of the end */
+  uint32_t lines;
 } typed;
 
 bool following(void) { return agent.followed.pid > 0; }
@@ -93,14 +96,26 @@ static void pass_signals(void) {
   }
 }
 
-static void read_typed(void) {
+/* ICANON of the other end: a master answers for it. */
+static uint32_t takes_lines(void) {
+  struct termios other = {0};
+  return failed(sys_ioctl(MASTER, TCGETS, &other)) ? typed.lines : other.c_lflag & ICANON;
+}
+
+static void type_end(void) {
   static const char end_of_file = 4;
+  typed.ended = true;
+  typed.lines = takes_lines();
+  typed.bytes[0] = end_of_file;
+  typed.begin = 0;
+  typed.end = 1;
+}
+
+static void read_typed(void) {
   int64_t size = sys_read(INPUT, typed.bytes, sizeof(typed.bytes));
   typed.begin = 0;
-  typed.end = size > 0 ? (uint64_t)size : 1;
-  if (size > 0) return;
-  typed.ended = true;
-  typed.bytes[0] = end_of_file;
+  typed.end = size > 0 ? (uint64_t)size : 0;
+  if (size <= 0) type_end();
 }
 
 static void write_typed(void) {
@@ -116,14 +131,17 @@ static bool pass_output(void) {
 }
 
 static int32_t await_end(void) {
+  const struct __kernel_timespec look_again = {0, LOOK_NS};
   int32_t code = 0;
   bool open = agent.followed.terminal;
   while (!reaped(&code)) {
+    /* An end that was typed for a line is none for a program that has begun to edit lines itself, nor the other way round. */
+    if (open && typed.ended && typed.lines != takes_lines()) type_end();
     const bool pending = typed.end > typed.begin;
     struct pollfd watched[] = {{.fd = agent.signals, .events = POLLIN},
                                {.fd = open && !pending && !typed.ended ? INPUT : -1, .events = POLLIN},
                                {.fd = open ? MASTER : -1, .events = (int16_t)(POLLIN | (pending ? POLLOUT : 0))}};
-    if (failed(sys_ppoll(watched, 3, NULL))) continue;
+    if (failed(sys_ppoll(watched, 3, open && typed.ended ? &look_again : NULL))) continue;
     if (watched[0].revents != 0) pass_signals();
     if (watched[1].revents != 0) read_typed();
     if ((watched[2].revents & POLLOUT) != 0) write_typed();

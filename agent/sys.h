@@ -193,8 +193,11 @@ static inline int64_t sys_sendmsg(int32_t fd, const struct message *message, uin
   return sys6(__NR_sendmsg, NUMBER(fd), ADDRESS(message), flags, 0, 0, 0);
 }
 
+/* The kernel writes what is left of the time to where it has read it. */
 static inline int64_t sys_ppoll(struct pollfd *fds, uint32_t count, const struct __kernel_timespec *timeout) {
-  return sys6(__NR_ppoll, ADDRESS(fds), count, ADDRESS(timeout), 0, SIGNAL_SET_BYTES, 0);
+  struct __kernel_timespec left = {0, 0};
+  if (timeout != NULL) left = *timeout;
+  return sys6(__NR_ppoll, ADDRESS(fds), count, timeout == NULL ? 0 : ADDRESS(&left), 0, SIGNAL_SET_BYTES, 0);
 }
 
 static inline int64_t sys_mmap(uint64_t size) {
@@ -245,6 +248,9 @@ static inline int64_t sys_signalfd(int32_t fd, const uint64_t *mask) {
 static inline int64_t sys_clone3(void *arguments, uint64_t size) {
   return sys6(__NR_clone3, ADDRESS(arguments), size, 0, 0, 0, 0);
 }
+
+/* Arguments behind the third are zero, so that their order, which differs by machine, does not matter. */
+static inline int64_t sys_clone(uint64_t flags, uint64_t pidfd) { return sys6(__NR_clone, flags, 0, pidfd, 0, 0, 0); }
 
 static inline int64_t sys_clock(struct __kernel_timespec *now) {
   return sys6(__NR_clock_gettime, 1, ADDRESS(now), 0, 0, 0, 0);

@@ -2,6 +2,7 @@ import { machineArch } from '../linux/arch.ts'
 import { attempt, call, callError, cString, E } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { NR } from './numbers.ts'
+import { AT_FDCWD } from '../linux/at-fdcwd.ts'
 
 /** A path, or one below an open directory; an absolute one ignores the directory, as openat(2). */
 export type Place = string | readonly [directory: number, path: string]
@@ -24,8 +25,6 @@ export const O = {
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
 } as const
-
-const AT_FDCWD = -100
 
 export const directoryOf = (place: Place): number => (typeof place === 'string' ? AT_FDCWD : place[0])
 export const pathOf = (place: Place): string => (typeof place === 'string' ? place : place[1])

@@ -99,11 +99,17 @@ export function removeFile(kernel: Kernel, place: Place): boolean {
 
 /** What a symbolic link holds; undefined when there is none. @throws SyscallError EINVAL for what is no link */
 export function readLink(kernel: Kernel, place: Place): string | undefined {
+  const link = tryReadLink(kernel, place)
+  if (link === -E.ENOENT) return undefined
+  if (typeof link === 'number') throw callError('readlinkat', { args: shown(place) }, -link)
+  return link
+}
+
+/** The same, or -errno. */
+export function tryReadLink(kernel: Kernel, place: Place): string | number {
   const bytes = new Uint8Array(4096)
   const size = attempt(kernel, 'readlinkat', directoryOf(place), cString(pathOf(place)), bytes, bytes.length)
-  if (size === -E.ENOENT) return undefined
-  if (size < 0) throw callError('readlinkat', { args: shown(place) }, -size)
-  return textOf(bytes.subarray(0, size))
+  return size < 0 ? size : textOf(bytes.subarray(0, size))
 }
 
 /** flock(2): LOCK_SH, LOCK_EX, LOCK_NB. */

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import process from 'node:process'
 import { SyscallError } from '../base/errors.ts'
 import type { Addon, Started } from './addon.ts'
 import { becomeAgent } from './become-agent.ts'

@@ -2,6 +2,7 @@
    exchange A B MILLISECONDS: exchanges two names almost without a pause; prints how often
    executables MILLISECONDS:  opens every /proc/PID/exe, waits until it may be opened for writing, and writes back its first byte
    intrude MILLISECONDS TEXT: looks for a file TEXT through cwd, root and descriptors of every other process, and tries to trace it
+   catch MILLISECONDS:        traces every new process at its birth; prints its permitted and bounding capabilities and its seccomp mode
    terminal:                  result of TIOCSTI and TIOCLINUX on descriptor 0, with their other spelling in the high bits */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -161,6 +162,47 @@ static int intrude(long until, const char *text) {
   return 0;
 }
 
+static void status_field(const char *pid, const char *name, char *value, size_t size) {
+  char path[64], line[256];
+  snprintf(path, sizeof(path), "/proc/%s/status", pid);
+  FILE *file = fopen(path, "re");
+  snprintf(value, size, "?");
+  while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+    if (strncmp(line, name, strlen(name)) == 0) snprintf(value, size, "%.32s", strtok(line + strlen(name), ":\t\n"));
+  if (file != NULL) fclose(file);
+}
+
+/* Holds it where it is; one that has become a program of this root, or has ended, is no catch. */
+static void catch_one(int pid) {
+  char number[16], name[300], permitted[40], bounding[40], seccomp[40];
+  int status = 0;
+  snprintf(number, sizeof(number), "%d", pid);
+  int held = ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0 && waitpid(pid, &status, __WALL) > 0 && WIFSTOPPED(status);
+  if (held && !is_own(number, name, sizeof(name)) && name[0] != 0) {
+    status_field(number, "CapPrm", permitted, sizeof(permitted));
+    status_field(number, "CapBnd", bounding, sizeof(bounding));
+    status_field(number, "Seccomp:", seccomp, sizeof(seccomp));
+    printf("caught %s %s %s\n", permitted, bounding, seccomp);
+    fflush(stdout);
+  }
+  ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+/* Numbers are given one after the other, so the next ones are known before anybody has them. */
+static int catch(long until) {
+  int next = (int)getpid() + 1;
+  puts("ready");
+  fflush(stdout);
+  while (now() < until) {
+    for (int pid = next; pid < next + 4; pid++) {
+      if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0) continue;
+      catch_one(pid);
+      next = pid + 1;
+    }
+  }
+  return 0;
+}
+
 static int terminal(void) {
   static const unsigned long high = 1UL << 32;
   char byte = 'x', paste = 3;
@@ -174,6 +216,7 @@ int main(int argc, char **argv) {
   if (argc == 5 && strcmp(argv[1], "exchange") == 0) return exchange(argv[2], argv[3], now() + atol(argv[4]));
   if (argc == 3 && strcmp(argv[1], "executables") == 0) return executables(now() + atol(argv[2]));
   if (argc == 4 && strcmp(argv[1], "intrude") == 0) return intrude(now() + atol(argv[2]), argv[3]);
+  if (argc == 3 && strcmp(argv[1], "catch") == 0) return catch(now() + atol(argv[2]));
   if (argc == 2 && strcmp(argv[1], "terminal") == 0) return terminal();
   return 2;
 }

@@ -47,7 +47,7 @@ test('groups outside of the hierarchy are refused, or inside of it', () => {
     `/${name}/../../../${name}`,
   ]) {
     const made = bundle({ process: { args: ['/bin/true'] }, linux: { cgroupsPath } })
-    oci(['run', '--bundle', made.path, uniqueName()], { timeoutMs: 5000 })
+    oci(['run', '--bundle', made.path, uniqueName()], { timeoutMs: 15_000 })
   }
   outside.assertUntouched('cgroupsPath')
   undoAfterTest(() => removeGroup(`/${name}`))
@@ -57,7 +57,7 @@ test('groups outside of the hierarchy are refused, or inside of it', () => {
 function refusesText(text: string): void {
   const made = bundle()
   writeFileSync(join(made.path, 'config.json'), text)
-  const outcome = oci(['create', '--bundle', made.path, made.cgroup.slice(1)], { timeoutMs: 5000 })
+  const outcome = oci(['create', '--bundle', made.path, made.cgroup.slice(1)], { timeoutMs: 15_000 })
   assert.ok(outcome.status !== null && outcome.status > 0, `${outcome.status} ${outcome.signal}`)
   assert.notEqual(outcome.stderr, '')
   assert.ok(outcome.stderr.length < 5000)

@@ -56,7 +56,7 @@ const SEARCH = [
 export function attack(name: string, changes: Changes, prepare: (root: string, outside: Outside) => void): Outcome {
   const outside = new Outside()
   const process = { ...(changes['process'] as Changes | undefined), ...script(SEARCH) }
-  const outcome = run({ ...changes, process }, { prepare: (root) => prepare(root, outside), timeoutMs: 6000 })
+  const outcome = run({ ...changes, process }, { prepare: (root) => prepare(root, outside), timeoutMs: 15_000 })
   assert.notEqual(outcome.status, null, `${name}: it is stuck`)
   outside.assertUntouched(name)
   assert.equal(outcome.stdout, '', `${name}: the container sees the host`)
@@ -68,7 +68,7 @@ export function refuses(
   changes: Changes,
   options: { readonly words?: readonly string[]; readonly prepare?: (root: string) => void } = {},
 ): string {
-  const one = tryCreate(changes, { ...options, timeoutMs: 6000 })
+  const one = tryCreate(changes, { ...options, timeoutMs: 15_000 })
   assert.ok(one.made.status !== 0 && one.made.status !== null, `create ended with ${one.made.status}`)
   assert.notEqual(oci(['state', one.id]).status, 0)
   return one.made.stderr

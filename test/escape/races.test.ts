@@ -54,7 +54,7 @@ function start(changes: Changes): { succeeded: number; failed: number } {
   let succeeded = 0
   for (let at = 0; at < STARTS; at++) {
     const id = uniqueName()
-    const outcome = oci(['run', '--bundle', made.path, id], { timeoutMs: 5000 })
+    const outcome = oci(['run', '--bundle', made.path, id], { timeoutMs: 15_000 })
     assert.notEqual(outcome.status, null, 'a start is stuck')
     if (outcome.status === 0) succeeded++
     // What a runtime may leave of a failed start is its own affair, not that of this test.

@@ -90,7 +90,7 @@ test('links at /dev/console and /dev/pts reach nothing when there is a terminal'
     const outside = new Outside()
     const prepare = (root: string): void => link(root, path, `${outside.path}/secret`)
     const changes = { mounts: withoutDev(), process: { terminal: true } }
-    const one = tryCreate(changes, { prepare, words: ['--console-socket', socket.path], timeoutMs: 6000 })
+    const one = tryCreate(changes, { prepare, words: ['--console-socket', socket.path], timeoutMs: 15_000 })
     assert.notEqual(one.made.status, null, path)
     outside.assertUntouched(path)
   }

@@ -133,7 +133,7 @@ test('links, FIFOs, folders, nothing and nonsense in the place of the files of a
       ['kill', one.id, 'KILL'],
       ['exec', one.id, '/bin/true'],
     ]) {
-      const outcome = oci(words, { timeoutMs: 1500 })
+      const outcome = oci(words, { timeoutMs: 15_000 })
       assert.ok(outcome.status !== null && outcome.status !== 0, `${name}: ${words[0]} ended with ${outcome.status}`)
     }
     assert.ok(isAlive(one.pid), name)
@@ -158,7 +158,7 @@ test('a forged or reused pid is nobody: not signalled, not entered, not killed b
     ['exec', one.id, '/bin/true'],
     ['kill', '--all', one.id, 'KILL'],
   ]) {
-    const outcome = oci(words, { timeoutMs: 1500 })
+    const outcome = oci(words, { timeoutMs: 15_000 })
     if (words.includes('--all')) continue
     assert.ok(outcome.status !== null && outcome.status !== 0, words.join(' '))
   }

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Changes } from '../support/oci-bundle.ts'
@@ -27,6 +36,20 @@ test('L42, L43, L44: default nodes and links in a new /dev', ROOT, async () => {
       '/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npts/ptmx\nx\nsh: write error: No space left on device',
     )
   })
+})
+
+test('L42: a devtmpfs is the host’s own, of which there is one: nothing is made or removed in it', ROOT, async () => {
+  const before = readdirSync('/dev').filter((name) => name.startsWith('carrel-') || name === 'core')
+  const own = { path: '/dev/carrel-node', type: 'c', major: 1, minor: 3 }
+  const dev = { destination: '/dev', type: 'devtmpfs', source: 'devtmpfs' }
+  await enterRoot({ mounts: [PROC, dev], linux: { ...BARE, devices: [own] } }, {}, ({ sh }) => {
+    assert.equal(sh('stat -c %F /dev/ptmx; stat -c %F /dev/null'), 'character special file\ncharacter special file')
+  })
+  assert.ok(lstatSync('/dev/ptmx').isCharacterDevice())
+  assert.deepEqual(
+    readdirSync('/dev').filter((name) => name.startsWith('carrel-') || name === 'core'),
+    before,
+  )
 })
 
 test('L42: links to /proc are made only where the container has one', ROOT, async () => {

@@ -83,7 +83,6 @@ async function traced(path: string): Promise<ReadonlyMap<number, readonly Traced
   await eventually(
     () => existsSync(pidFile) && oci(['state', id]).status === 0,
     () => 'create under strace',
-    15_000,
   )
   ociOk(['start', id])
   await ended

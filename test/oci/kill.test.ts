@@ -14,6 +14,7 @@ useOci()
 
 const SIGNALS: readonly (readonly [readonly string[], string])[] = [
   [[], 'SIGTERM'],
+  [[''], 'SIGTERM'],
   [['9'], 'SIGKILL'],
   [['KILL'], 'SIGKILL'],
   [['SIGINT'], 'SIGINT'],
@@ -23,7 +24,7 @@ const SIGNALS: readonly (readonly [readonly string[], string])[] = [
 ]
 
 for (const [words, signal] of SIGNALS) {
-  test(`kill ID ${words.join(' ')} sends ${signal}`, async () => {
+  test(`kill ID ${words.map((word) => word || '""').join(' ')} sends ${signal}`, async () => {
     const { id, ended } = storedProcess()
     ociOk(['kill', id, ...words])
     assert.equal(await ended, signal)

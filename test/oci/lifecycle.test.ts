@@ -5,6 +5,7 @@ import {
   closeSync,
   existsSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -75,13 +76,17 @@ test('delete --force kills and removes by the record that a creation makes ahead
   const file = join(stateRoot(), one.id, 'state.json')
   const record = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
   assert.notDeepEqual(record['groups'], [])
-  const ahead = JSON.stringify({ ...record, pid: 0, startTime: 0 })
+  // As a class of resctrl is: a directory that goes by rmdir(2).
+  const closDirectory = scratch('class')
+  mkdirSync(closDirectory)
+  const ahead = JSON.stringify({ ...record, pid: 0, startTime: 0, closDirectory })
   rmSync(file)
   writeFileSync(file, ahead, { mode: 0o600 })
   assert.match(oci(['state', one.id]).stderr, /is not complete/)
   assert.notEqual(oci(['delete', one.id]).status, 0)
   one.delete('--force')
   assert.deepEqual(groupsOf(one.bundle.cgroup), [])
+  assert.equal(existsSync(closDirectory), false)
   assert.equal(isAlive(pid), false)
 })
 
@@ -212,4 +217,30 @@ test('processes that outlive the first one in the pid namespace of the host end 
   assert.equal(isAlive(pid), true)
   one.delete()
   assert.equal(isAlive(pid), false)
+})
+
+test('a signal to a command that waits reaches its process from the first moment on', async () => {
+  const answers = "trap 'exit 9' TERM; echo here; while :; do sleep 0.02; done"
+  const one = created({ process: script('sleep 1000') }).start()
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const made = bundle({ process: script(answers) })
+    const words = ['run', '--bundle', made.path, basename(made.cgroup)]
+    const child = startOci(attempt % 3 === 2 ? ['exec', one.id, '/bin/sh', '-c', answers] : words)
+    await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+    child.kill('SIGTERM')
+    const lost = globalThis.setTimeout(() => child.kill('SIGKILL'), 20_000)
+    assert.equal(await ended(child), 9, `${words[0]} ${attempt}`)
+    clearTimeout(lost)
+  }
+})
+
+test('exec --process without capabilities has those of the container', () => {
+  const one = created({ process: { capabilities: { bounding: ['CAP_KILL'], permitted: ['CAP_KILL'] } } }).start()
+  const args = ['/bin/grep', '^Cap', '/proc/self/status']
+  const file = join(one.bundle.path, 'process.json')
+  writeFileSync(file, JSON.stringify({ args, cwd: '/', user: { uid: 0, gid: 0 } }))
+  const { status, stdout, stderr } = one.exec([], ['--process', file])
+  assert.equal(status, 0, stderr)
+  assert.equal(stdout, one.exec(args).stdout)
+  assert.match(stdout, /^CapPrm:\t0000000000000020$/m)
 })

@@ -64,9 +64,7 @@ test(
     assert.equal(count(screen, /^inside> echo one$/gm), 1, screen)
     assert.equal(count(screen, /^one$/gm), 1, screen)
     tmux.resize(70, 21)
-    await sleep(200)
-    tmux.line('clear; stty size')
-    await tmux.shows(/^21 70$/)
+    await tmux.showsAfter('clear; stty size', /^21 70$/)
     tmux.line('exit 7')
     await restored(one, 7)
   },
@@ -84,10 +82,11 @@ test('X17: ctrl-C ends what runs in front, inside, and neither the shell nor the
   await tmux.shows(/^\^C$/)
   tmux.line('echo left $?')
   await tmux.shows(/^left 130$/)
-  tmux.line('cat')
-  await sleep(200)
+  // It says that it runs: before that nobody would be stopped.
+  tmux.line("sh -c 'echo begun; exec cat'")
+  await tmux.shows(/^begun$/)
   tmux.keys('C-z')
-  await tmux.shows(/Stopped\s+cat/)
+  await tmux.shows(/Stopped\s+sh -c/)
   tmux.line('fg')
   await sleep(200)
   tmux.keys('C-c')
@@ -126,4 +125,17 @@ test('exec --tty in the foreground is a terminal too, with its size and the stat
   await tmux.shows(/^27 90$/)
   tmux.keys('Enter')
   await restored(one, 4)
+})
+
+test('the end of the standard input reaches a program that begins to edit lines only later', () => {
+  const edits = `sleep 0.4; stty -icanon min 1; echo editing
+    while :; do test "$(dd bs=1 count=1 2>/dev/null | tr '\\004' E)" = E && exit 7; done`
+  const made = bundle({ process: { terminal: true, args: ['sh', '-c', edits], env: ['PATH=/bin'] } })
+  const { status, stdout } = oci(['run', '--bundle', made.path, basename(made.cgroup)], {
+    stdin: '',
+    timeoutMs: 20_000,
+  })
+  undoAfterTest(() => oci(['delete', '--force', basename(made.cgroup)]))
+  assert.match(stdout, /editing/)
+  assert.equal(status, 7)
 })

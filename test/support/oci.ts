@@ -294,7 +294,7 @@ export class Container {
     const started = pid === undefined ? undefined : seen(pid)?.started
     oci(['delete', '--force', this.id], this.#global())
     const lives = (): boolean => pid !== undefined && isAlive(pid) && seen(pid)?.started === started
-    for (let attempt = 0; lives() && attempt < 200; attempt++) pause()
+    for (let attempt = 0; lives() && attempt < 2000; attempt++) pause()
     if (pid === undefined || !lives()) return
     process.kill(pid, 'SIGKILL')
     assert.fail(`process ${pid} of container ${this.id} survived delete --force`)
@@ -343,7 +343,7 @@ function removeTree(path: string): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     if (entry.isDirectory()) removeTree(join(path, entry.name))
   }
-  for (let attempt = 0; existsSync(path) && attempt < 100; attempt++) {
+  for (let attempt = 0; existsSync(path) && attempt < 1000; attempt++) {
     for (const pid of readIfThere(join(path, 'cgroup.procs')).split('\n')) kill(Number(pid))
     try {
       rmdirSync(path)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -331,3 +332,21 @@ async function openSocketContainer(): Promise<string> {
   ociOk(['start', id])
   return id
 }
+
+test('delete --force ends what a restore that was killed has made so far', CRIU, async () => {
+  const one = await running()
+  dump(one)
+  ociOk(['delete', one.id])
+  const group = `/sys/fs/cgroup${one.made.cgroup}/cgroup.procs`
+  const child = startOci(['restore', '--detach', '--bundle', one.made.path, '--image-path', one.images, one.id])
+  await eventually(
+    () => read(group).trim() !== '',
+    () => 'nobody is in the group',
+    SLOW_MS,
+  )
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  ociOk(['delete', '--force', one.id])
+  assert.equal(existsSync(group), false)
+  assert.equal(existsSync(join(stateRoot(), one.id)), false)
+})

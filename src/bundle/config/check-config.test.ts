@@ -132,3 +132,16 @@ test('parseConfig() warns about sections of other systems, newer versions and re
     '/windows is for another system than Linux and is ignored',
   ])
 })
+
+test('parseConfig() refuses what needs a mount namespace of its own, and says what is not applied without one', () => {
+  const joined: Change = ['/linux/namespaces/2/path', '/proc/1/ns/mnt']
+  assert.match(refusal(joined, ['/root/readonly', true]), /^\/root\/readonly needs a new mount namespace: add/)
+  assert.match(refusal(joined, ['/linux/sysctl', { 'net.core.somaxconn': '9' }]), /^\/linux\/sysctl needs a new/)
+  const mounts: Change = ['/mounts', [{ destination: '/proc', type: 'proc' }]]
+  const devices: Change = ['/linux/devices', [{ path: '/dev/null', type: 'c', major: 1, minor: 3 }]]
+  const warned = (...changes: readonly Change[]): readonly string[] =>
+    parseConfig(exampleText(mounts, devices, ...changes)).warnings.map((each) => each.split(' ')[0]!)
+  assert.deepEqual(warned(), [])
+  assert.deepEqual(warned(joined), ['/root', '/mounts', '/linux/devices'])
+  assert.deepEqual(warned(['/linux/namespaces', [{ type: 'pid' }]]), ['/mounts', '/linux/devices'])
+})

@@ -38,6 +38,7 @@ export function checkConfig(value: unknown, findings: Findings): Resources | und
   checkName(config['hostname'], '/hostname', namespaces)
   checkName(config['domainname'], '/domainname', namespaces)
   checkMounts(config['mounts'], '/mounts', namespaces.has('user'), findings)
+  checkBare(config, namespaces, findings)
   checkHooks(config['hooks'], '/hooks', findings)
   checkAnnotations(config['annotations'], '/annotations')
   for (const key of FOREIGN) {
@@ -80,6 +81,24 @@ function checkRoot(config: Fields, findings: Findings): void {
   if (root['path'] === '')
     refuse('/root/path', 'must not be empty: give a directory, absolute or relative to the bundle')
   checkBoolean(root['readonly'], '/root/readonly')
+}
+
+/** A container without a mount namespace of its own: what would be mounted, or made, would be so on the host and stay. */
+function checkBare(config: Fields, namespaces: NamespacePlan, findings: Findings): void {
+  if (namespaces.get('mount') === 'new') return
+  const linux = (config['linux'] ?? {}) as Fields
+  const refused = [
+    ...((config['root'] as Fields)['readonly'] === true ? ['/root/readonly'] : []),
+    ...(Object.keys(linux['sysctl'] ?? {}).length > 0 ? ['/linux/sysctl'] : []),
+  ]
+  const remedy = 'add {"type": "mount"} to /linux/namespaces, without a path'
+  for (const at of refused) refuse(at, `needs a new mount namespace: ${remedy}`)
+  const given = [
+    ...(namespaces.has('mount') ? ['/root'] : []),
+    ...((config['mounts'] as readonly unknown[] | undefined)?.length ? ['/mounts'] : []),
+    ...((linux['devices'] as readonly unknown[] | undefined)?.length ? ['/linux/devices'] : []),
+  ]
+  findings.warnings.push(...given.map((at) => `${at} is not applied without a new mount namespace: ${remedy}`))
 }
 
 function checkName(value: unknown, at: string, namespaces: NamespacePlan): void {

@@ -36,15 +36,22 @@ function checkEnd({ containerID, hostID, size }: IdMapping, at: string): void {
 }
 
 function checkOverlap(mappings: readonly IdMapping[], at: string, side: 'containerID' | 'hostID'): void {
-  const order = mappings.map((mapping, index) => ({ first: mapping[side], end: mapping[side] + mapping.size, index }))
-  order.sort((a, b) => a.first - b.first)
-  order.forEach(({ first, index }, place) => {
+  const found = findOverlap(mappings.map((mapping) => ({ first: mapping[side], size: mapping.size })))
+  if (!found) return
+  refuse(
+    `${at}/${found.index}/${side}`,
+    `is in the range of entry ${found.other} too (user_namespaces(7)): let ranges not overlap`,
+  )
+}
+
+/** The first range, by its ids, that begins in another one; both by their places in the list. */
+export function findOverlap(
+  ranges: readonly { readonly first: number; readonly size: number }[],
+): { readonly index: number; readonly other: number } | undefined {
+  const order = ranges.map((range, index) => ({ ...range, index })).sort((a, b) => a.first - b.first)
+  for (const [place, { first, index }] of order.entries()) {
     const before = order[place - 1]
-    if (before && before.end > first) {
-      refuse(
-        `${at}/${index}/${side}`,
-        `is in the range of entry ${before.index} too (user_namespaces(7)): let ranges not overlap`,
-      )
-    }
-  })
+    if (before && before.first + before.size > first) return { index, other: before.index }
+  }
+  return undefined
 }

@@ -93,6 +93,7 @@ const RIGHT: readonly Change[] = [
   ['/linux/netDevices', { eth0: { name: 'net%d' }, eth1: { name: 'net%d' }, eth2: {} }],
   ['/linux/cgroupsPath', 'system.slice:docker:0123'],
   ['/linux/rootfsPropagation', 'rslave'],
+  ['/linux/rootfsPropagation', ''],
   [
     '/linux/sysctl',
     {

@@ -46,7 +46,9 @@ export function checkLinux(config: Fields, at: string, findings: Findings): Chec
   checkDevices(linux['devices'], `${at}/devices`, findings)
   checkNetDevices(linux['netDevices'], `${at}/netDevices`, namespaces.has('network'), findings)
   checkCgroupsPath(linux['cgroupsPath'], `${at}/cgroupsPath`)
-  checkChoice(linux['rootfsPropagation'], `${at}/rootfsPropagation`, PROPAGATIONS)
+  if (linux['rootfsPropagation'] !== '') {
+    checkChoice(linux['rootfsPropagation'], `${at}/rootfsPropagation`, PROPAGATIONS)
+  }
   checkSeccomp(linux['seccomp'], `${at}/seccomp`, findings)
   checkSysctl(linux['sysctl'], `${at}/sysctl`, namespaces, config)
   checkTreePaths(linux, at, namespaces)

@@ -36,7 +36,11 @@ function machine(schemata: string | undefined, magic = 0x7655821) {
 test('applyIntelRdt() makes a class that is not there, which goes with the container, and joins one that says the same', () => {
   const fresh = machine(undefined)
   const intelRdt = { schemata: ['L3:0=f'], enableMonitoring: true }
-  assert.deepEqual(applyIntelRdt({ intelRdt, id: 'c', pid: 7 }, fresh.run), { directory: '/sys/fs/resctrl/c' })
+  // Before it is made: the program that makes it has not run yet.
+  const registered: (readonly [string, number])[] = []
+  const register = (directory: string) => void registered.push([directory, fresh.programs.length])
+  applyIntelRdt({ intelRdt, id: 'c', pid: 7 }, fresh.run, register)
+  assert.deepEqual(registered, [['/sys/fs/resctrl/c', 1]])
   const text = fresh.programs[1] as string
   const order = [
     'mkdirat(AT_FDCWD, "/sys/fs/resctrl/c"',
@@ -52,23 +56,23 @@ test('applyIntelRdt() makes a class that is not there, which goes with the conta
   )
   const there = machine('L3:0=0f\n')
   const named = { ...intelRdt, closID: 'shared' }
-  assert.deepEqual(applyIntelRdt({ intelRdt: named, id: 'c', pid: 7 }, there.run), {
-    directory: '/sys/fs/resctrl/shared/mon_groups/c',
-  })
+  applyIntelRdt({ intelRdt: named, id: 'c', pid: 7 }, there.run, register)
+  assert.equal(registered.at(-1)?.[0], '/sys/fs/resctrl/shared/mon_groups/c')
   assert.ok(!there.programs[1]?.includes('schemata'))
 })
 
 test('applyIntelRdt() refuses a class that says otherwise before anything is written, one that is missing, and a host without resctrl', () => {
   const other = machine('L3:0=1\n')
   const schemata = ['L3:0=f']
-  assert.throws(() => applyIntelRdt({ intelRdt: { closID: 'x', schemata }, id: 'c', pid: 7 }, other.run), {
+  const nothing = (): never => assert.fail('nothing is to be made')
+  assert.throws(() => applyIntelRdt({ intelRdt: { closID: 'x', schemata }, id: 'c', pid: 7 }, other.run, nothing), {
     field: '/linux/intelRdt',
   })
   assert.equal(other.programs.length, 1)
-  assert.throws(() => applyIntelRdt({ intelRdt: { closID: 'x' }, id: 'c', pid: 7 }, machine(undefined).run), {
+  assert.throws(() => applyIntelRdt({ intelRdt: { closID: 'x' }, id: 'c', pid: 7 }, machine(undefined).run, nothing), {
     field: '/linux/intelRdt/closID',
   })
-  assert.throws(() => applyIntelRdt({ intelRdt: {}, id: 'c', pid: 7 }, machine(undefined, 0x01021994).run), {
+  assert.throws(() => applyIntelRdt({ intelRdt: {}, id: 'c', pid: 7 }, machine(undefined, 0x01021994).run, nothing), {
     code: 'E_UNSUPPORTED',
     fact: 'resctrl',
   })

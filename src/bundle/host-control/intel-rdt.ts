@@ -25,10 +25,14 @@ type Run = (p: Program) => ProgramResult
 
 /**
  * Puts a process into a class of service of resctrl, which it makes when it is not there (runtime-spec config-linux.md, IntelRdt).
- * `directory` is what was made, to be removed with the container.
+ * `register` hears what is about to be made, to be removed with the container: whatever fails from then on may leave it behind.
  * @throws UnsupportedError without resctrl, InvalidInputError for a class that is missing or says something else
  */
-export function applyIntelRdt({ intelRdt, id, pid }: IntelRdtInput, run: Run): { readonly directory?: string } {
+export function applyIntelRdt(
+  { intelRdt, id, pid }: IntelRdtInput,
+  run: Run,
+  register: (directory: string) => void,
+): void {
   const name = intelRdt.closID ?? id
   const isDefault = name === '/'
   const path = isDefault ? RESCTRL : `${RESCTRL}/${name}`
@@ -39,9 +43,9 @@ export function applyIntelRdt({ intelRdt, id, pid }: IntelRdtInput, run: Run): {
     throw new InvalidInputError(`/linux/intelRdt/closID ${rule}`, { field: '/linux/intelRdt/closID' })
   }
   if (existing !== undefined && lines.length > 0) assertSame(existing, lines, path)
+  if (existing === undefined) register(path)
+  else if (intelRdt.enableMonitoring) register(`${path}/mon_groups/${id}`)
   run(assignProgram({ path, make: existing === undefined, lines, pid, monitor: intelRdt.enableMonitoring ? id : null }))
-  if (existing === undefined) return { directory: path }
-  return intelRdt.enableMonitoring ? { directory: `${path}/mon_groups/${id}` } : {}
 }
 
 /** What a class says, undefined when there is none. */

@@ -13,7 +13,7 @@ import type { AttributeChange, MountOptions } from './mount-options.ts'
  * @throws StateError when the facts lack the mount of the root
  */
 export function propagationSteps(p: Program, config: Config, facts: MountFacts): void {
-  const wanted: string = config.linux?.rootfsPropagation ?? 'slave'
+  const wanted: string = config.linux?.rootfsPropagation || 'slave'
   if (wanted.endsWith('shared') && !facts.userNamespace) {
     if (facts.rootMount === undefined) {
       throw new StateError('Mount of the root is not known: it was asked for by mountFacts', {

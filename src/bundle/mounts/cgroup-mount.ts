@@ -41,7 +41,8 @@ function unifiedMount(
   const isOwn = hasNamespace(config, 'cgroup') || version === 1
   if (isOwn) {
     const tolerated = facts.userNamespace && shown !== undefined ? ['EPERM', 'EBUSY'] : []
-    const made = newFilesystem(p, 'cgroup2', ['source=cgroup'], newMountAttributes(planned.options), tolerated)
+    const source = `source=${planned.mount.source || 'cgroup'}`
+    const made = newFilesystem(p, 'cgroup2', [source], newMountAttributes(planned.options), tolerated)
     if (shown === undefined) {
       attach(p, root, planned, made)
       p.close(made)

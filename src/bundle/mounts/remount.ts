@@ -16,7 +16,7 @@ const REPLACED: readonly MountAttr[] = [
   'MOUNT_ATTR_NODIRATIME',
 ]
 
-/** Changes a mount that is there: its own flags, and without `bind` those of its file system too. */
+/** Changes a mount that is there: its own flags, and without `bind` those of its file system too. Nodes are still to be made in /dev. */
 export function remountSteps(p: Program, root: Root, { destination, options }: PlannedMount): void {
   const fd = inRoot(p, root, destination, { flags: ['O_PATH'] })
   const top = replacing(options.top)
@@ -26,13 +26,16 @@ export function remountSteps(p: Program, root: Root, { destination, options }: P
     p.fsconfig(context, 'FSCONFIG_CMD_RECONFIGURE', null, null, 0)
     p.close(context)
   }
-  p.mount_setattr(fd, '', ['AT_EMPTY_PATH'], { attr_set: top.set, attr_clr: top.clear })
+  const waits = destination === '/dev' && top.set.includes('MOUNT_ATTR_RDONLY')
+  const now = waits ? top.set.filter((name) => name !== 'MOUNT_ATTR_RDONLY') : top.set
+  p.mount_setattr(fd, '', ['AT_EMPTY_PATH'], { attr_set: now, attr_clr: top.clear })
   const { set, clear } = options.recursive
   if (set.length + clear.length > 0) {
     p.mount_setattr(fd, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], { attr_set: set, attr_clr: clear })
   }
   spreadSteps(p, fd, options)
-  p.close(fd)
+  if (waits) root.late.push(fd)
+  else p.close(fd)
 }
 
 function replacing({ set, clear }: AttributeChange): AttributeChange {

@@ -64,9 +64,9 @@ export function namespaceRootSteps(p: Program): void {
   p.setresuid(0, 0, 0)
 }
 
-/** Names of the container, in its own UTS namespace. */
+/** Names of the container, in its own UTS namespace; an empty one is none, as engines mean it. */
 export function nameSteps(p: Program, hostname: string | undefined, domainname: string | undefined): void {
   p.because('namespaces', '/hostname, /domainname: of its own UTS namespace')
-  if (hostname !== undefined) p.sethostname(hostname)
-  if (domainname !== undefined) p.setdomainname(domainname)
+  if (hostname) p.sethostname(hostname)
+  if (domainname) p.setdomainname(domainname)
 }

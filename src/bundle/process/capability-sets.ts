@@ -44,6 +44,12 @@ export function grantedCapabilities(asked: Capabilities = {}, available?: bigint
   return { masks: { bounding, permitted, effective, inheritable, ambient }, warnings }
 }
 
+/** Gives up what was held for the filter; whatever else follows is without it. */
+export function afterFilterSteps(p: Program, { effective, permitted, inheritable }: CapabilityMasks): void {
+  p.because('capabilities', 'The filter is loaded: the sets exactly as asked')
+  p.capset({ effective, permitted, inheritable })
+}
+
 /** Drops from the bounding set all that is not kept, while CAP_SETPCAP is here, and keeps the permitted set over the change of user. */
 export function beforeUserSteps(p: Program, { bounding }: CapabilityMasks): void {
   p.because('capabilities', 'Nothing executed from here on can gain these again (capabilities(7))')

@@ -87,7 +87,8 @@ const limitValue = (value: number | bigint): bigint => {
   return exact > NO_LIMIT ? NO_LIMIT : exact
 }
 
-function schedulerSteps(p: Program, { scheduler }: Process, pid: number | Ref<Pid>): void {
+/** Scheduling alone: a child of the process need not inherit it (SCHED_FLAG_RESET_ON_FORK). */
+export function schedulerSteps(p: Program, { scheduler }: Process, pid: number | Ref<Pid>): void {
   if (scheduler === undefined) return
   const { policy, nice = 0, priority = 0, flags = [], runtime = 0, deadline = 0, period = 0 } = scheduler
   p.because('process', 'Scheduling of the process (sched_setattr(2)); more than usual needs CAP_SYS_NICE of the host')

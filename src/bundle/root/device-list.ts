@@ -33,12 +33,19 @@ export const NULL_NODE = { path: '/dev/null', type: CHARACTER, major: 1, minor: 
 export const deviceMount = (config: Config): PlannedMount | undefined =>
   plannedMounts(config).findLast(({ destination, options }) => destination === '/dev' && !options.remount)
 
-/** Whether the container is shown a /dev that was made elsewhere: nothing is added to it. */
-export const devIsBound = (config: Config): boolean => (deviceMount(config)?.options.bind ?? 'no') !== 'no'
+/** Whether the container is shown a /dev that was made elsewhere: nothing is added to it. Of a devtmpfs there is one, the host's. */
+export function devIsShared(config: Config): boolean {
+  const dev = deviceMount(config)
+  return dev !== undefined && (dev.options.bind !== 'no' || dev.mount.type === 'devtmpfs')
+}
 
-/** Nodes of a container; those of the configuration stand for defaults of the same path. */
+/** The multiplexer of the container’s own terminals is a link whatever the configuration says: privileged ones list the host’s node. */
+const PTMX = '/dev/ptmx'
+
+/** Nodes of a container; those of the configuration stand for defaults of the same path, and a node that is listed twice is one. */
 export function containerNodes(config: Config): readonly Node[] {
-  const asked = (config.linux?.devices ?? []).map(asNode)
+  const listed = (config.linux?.devices ?? []).map(asNode).filter(({ path }) => path !== PTMX || devIsShared(config))
+  const asked = listed.filter((node, index) => listed.findIndex((each) => isSameNode(each, node)) === index)
   const paths = new Set(asked.map(({ path }) => path))
   const defaults = DEFAULTS.map(([name, major, minor]) => ({
     path: `/dev/${name}`,
@@ -50,8 +57,11 @@ export function containerNodes(config: Config): readonly Node[] {
     gid: 0,
   }))
   const all = [...defaults.filter(({ path }) => !paths.has(path)), ...asked]
-  return devIsBound(config) ? all.filter(({ path }) => !path.startsWith('/dev/')) : all
+  return devIsShared(config) ? all.filter(({ path }) => !path.startsWith('/dev/')) : all
 }
+
+const isSameNode = (one: Node, other: Node): boolean =>
+  one.path === other.path && one.type === other.type && one.major === other.major && one.minor === other.minor
 
 function asNode({ path, type, major = 0, minor = 0, fileMode = 0o666, uid = 0, gid = 0 }: Device): Node {
   // The mode may come with the type’s own bits, as Go’s os.FileMode does.

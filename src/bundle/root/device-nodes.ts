@@ -4,7 +4,7 @@ import type { Program } from '../../program/builder.ts'
 import { type MountFacts, plannedMounts, type Sources } from '../mounts/mount-facts.ts'
 import type { Config } from '../spec.ts'
 import { onlyAfter, succeeds } from './condition.ts'
-import { containerNodes, deviceMount, devIsBound, type Node, NULL_NODE } from './device-list.ts'
+import { containerNodes, deviceMount, devIsShared, type Node, NULL_NODE } from './device-list.ts'
 import { checkNode, inRoot, makeTarget, type Root } from './root.ts'
 
 /** Links of /dev, each made when what it leads to is there (runtime-linux.md, "Dev symbolic links"). */
@@ -18,7 +18,7 @@ const LINKS = [
 
 /**
  * Makes the container's nodes: the default ones and those of the configuration. A node that an image brings is left, and must be the
- * right one. /dev itself is never a link out of somewhere else (CVE-2026-41579). Nothing is done in a /dev that is bound from elsewhere.
+ * right one. /dev itself is never a link out of somewhere else (CVE-2026-41579). Nothing is done in a /dev that is shown from elsewhere.
  */
 export function deviceNodeSteps(p: Program, root: Root, config: Config, facts: MountFacts, sources: Sources): void {
   const isNew = isNewDirectory(config)
@@ -31,7 +31,7 @@ export function deviceNodeSteps(p: Program, root: Root, config: Config, facts: M
     if (host !== undefined) boundNode(p, root, node, host as Ref<Fd>)
     else madeNode(p, root, node, placeOf(p, root, node, places), isNew && isDirect(node))
   }
-  if (!devIsBound(config)) linkSteps(p, root, placeIn(p, root, '/dev', places), isNew)
+  if (!devIsShared(config)) linkSteps(p, root, placeIn(p, root, '/dev', places), isNew)
   for (const place of places.values()) p.close(place)
 }
 

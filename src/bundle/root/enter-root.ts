@@ -1,5 +1,6 @@
 import { newFilesystem } from '../mounts/filesystem-mount.ts'
 import type { MountFacts } from '../mounts/mount-facts.ts'
+import type { Fd, Ref } from '../../linux/ref.ts'
 import type { Program } from '../../program/builder.ts'
 import type { Root } from './root.ts'
 
@@ -27,6 +28,15 @@ export function enterRootSteps(p: Program, root: Root, { pivot, facts }: EnterRo
   p.close(old)
   p.umount2('.', ['MNT_DETACH'])
   p.chdir('/')
+}
+
+/** Without a mount namespace of its own the container has its root, and no more: a mount would be the host's, and stay there. */
+export function chrootSteps(p: Program, root: Ref<Fd>): void {
+  p.because('root', 'Nothing can be pivoted without a mount namespace: the root is entered by chroot(2)')
+  p.fchdir(root)
+  p.chroot('.')
+  p.chdir('/')
+  p.close(root)
 }
 
 /** Where nothing can be pivoted, the old root stays below: what tells or changes most there is taken away, or covered where it cannot be. */

@@ -19,6 +19,8 @@ export interface TerminalInput {
   readonly uid: number
   /** Characters */
   readonly size?: { readonly height: number; readonly width: number }
+  /** A child of this process is to have it: `controlSteps` are for that one. Default false */
+  readonly forChild?: boolean
 }
 
 /** A terminal that is the controlling one of the process. */
@@ -35,7 +37,8 @@ export interface Terminal {
  * have been replaced meanwhile (TIOCGPTPEER, Linux 4.13; CVE-2025-52565).
  * `root` is the container's root while another one is in force, else `AT_FDCWD`.
  */
-export function terminalSteps(p: Program, root: Ref<Fd> | number | 'AT_FDCWD', { uid, size }: TerminalInput): Terminal {
+export function terminalSteps(p: Program, root: Ref<Fd> | number | 'AT_FDCWD', input: TerminalInput): Terminal {
+  const { uid, size, forChild = false } = input
   p.because('terminal', 'A terminal of the container’s own devpts; the host’s is never handed in')
   const inside = root !== 'AT_FDCWD'
   const master = p.openat2(root, '/dev/pts/ptmx', {
@@ -47,12 +50,7 @@ export function terminalSteps(p: Program, root: Ref<Fd> | number | 'AT_FDCWD', {
   const slave = p.ioctlOpen(master, 'TIOCGPTPEER', flagsValue(OPEN, FLAGS, p.arch, 'slave'))
   p.fchown(slave, uid, -1)
   if (size) p.ioctl(slave, 'TIOCSWINSZ', winsize(size))
-  p.because(
-    'terminal',
-    'A session of its own, which the terminal controls: job control works, and no other one can be its (CVE-2017-5226)',
-  )
-  p.setsid()
-  p.ioctl(slave, 'TIOCSCTTY', 0)
+  if (!forChild) controlSteps(p, slave)
   return {
     master,
     slave,
@@ -64,6 +62,16 @@ export function terminalSteps(p: Program, root: Ref<Fd> | number | 'AT_FDCWD', {
       })
     },
   }
+}
+
+/** A session of the process's own that a terminal controls. */
+export function controlSteps(p: Program, slave: Ref<Fd> | number): void {
+  p.because(
+    'terminal',
+    'A session of its own, which the terminal controls: job control works, and no other one can be its (CVE-2017-5226)',
+  )
+  p.setsid()
+  p.ioctl(slave, 'TIOCSCTTY', 0)
 }
 
 /** Puts the terminal at `/dev/console`: the slave itself, by descriptor. `target` is the file to be covered, O_PATH. */

@@ -4,6 +4,7 @@ import { cString } from '../../kernel/call.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { CgroupsPath } from '../../bundle/cgroups/cgroups-path.ts'
 import type { Hierarchy } from './hierarchies.ts'
+import { AT_FDCWD } from '../../linux/at-fdcwd.ts'
 
 /** The place of a container's group in one hierarchy, with what is above it. */
 export interface GroupSpot extends GroupPlace {
@@ -50,7 +51,6 @@ function besideOrBelow({ version, mount }: Hierarchy, own: string | undefined): 
 
 const F_OK = 0
 const W_OK = 2
-const AT_FDCWD = -100
 
 export const exists = (kernel: Kernel, path: string): boolean => access(kernel, path, F_OK)
 export const isWritable = (kernel: Kernel, path: string): boolean => access(kernel, path, W_OK)

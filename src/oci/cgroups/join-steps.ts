@@ -13,8 +13,6 @@ export interface JoinOptions {
   readonly paths?: readonly string[]
   /** First process of the container: where it is when the group itself gives controllers to groups below and takes no process */
   readonly pid: number
-  /** Whether somebody may see descriptors of the new process from its birth on: none is to be a folder, which costs milliseconds */
-  readonly traced?: boolean
 }
 
 /**
@@ -25,7 +23,7 @@ export function joinSteps(
   kernel: Kernel,
   p: Program,
   places: readonly GroupPlace[],
-  { paths = [], pid, traced = false }: JoinOptions,
+  { paths = [], pid }: JoinOptions,
 ): GroupEntry {
   const steps = new GroupSteps(p)
   const subs = paths.map(parseSub)
@@ -34,9 +32,7 @@ export function joinSteps(
     const directory = sub === '' ? place.directory : `${place.directory}/${sub}`
     if (!exists(kernel, `${directory}/cgroup.procs`)) throw noGroup(directory)
     if (place.version === 2) {
-      const within = sub === '' ? placeOfProcesses(kernel, place, pid) : directory
-      if (traced) steps.moveLater(within)
-      else steps.openTree(within)
+      steps.openTree(sub === '' ? placeOfProcesses(kernel, place, pid) : directory)
     } else if (!place.controllers.includes('pids')) steps.enter(directory)
     else if (hasRoomForTwo(kernel, directory)) steps.enter(directory, { own: ownDirectory(kernel, place), files: [] })
     else steps.moveLater(directory)

@@ -7,11 +7,11 @@ const LAST = 64
 const RTMIN = 34
 
 /**
- * The number of a signal: `9`, `KILL`, `sigkill`, `RTMIN+3`; TERM when none is given.
+ * The number of a signal: `9`, `KILL`, `sigkill`, `RTMIN+3`; TERM when none is given, or an empty one, as a script's unset variable is.
  * @throws InvalidInputError
  */
 export async function parseSignal(word: string | undefined): Promise<number> {
-  if (word === undefined) return DEFAULT
+  if (word === undefined || word === '') return DEFAULT
   const number = /^\d{1,3}$/.test(word) ? Number(word) : (realtime(word) ?? (await named(word)))
   if (number <= LAST) return number
   throw new InvalidInputError(`A signal is a number from 0 to ${LAST} or a name, not ${JSON.stringify(word)}`, {

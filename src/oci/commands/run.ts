@@ -1,8 +1,9 @@
 import type { Given } from '../command-line/definitions.ts'
 import type { Context } from '../context.ts'
 import { createContainer } from '../lifecycle/create-container.ts'
-import { adoptOrphans, followContainer, holdOut } from '../lifecycle/follow.ts'
+import { adoptOrphans, followContainer } from '../lifecycle/follow.ts'
 import { startAtOnce } from '../lifecycle/hand-over.ts'
+import { holdOut } from '../lifecycle/hold-out.ts'
 
 /** `run ID`: `create` and `start`, and unless it is detached a wait for the end. */
 export async function run(context: Context, { id, options }: Given<'run'>): Promise<void> {

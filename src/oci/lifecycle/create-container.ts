@@ -4,8 +4,10 @@ import { type NamespacePlan, planNamespaces } from '../../bundle/namespaces/name
 import type { Config, Process } from '../../bundle/spec.ts'
 import type { IdMap } from '../../features/users/id-map.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
+import { close, O, openIfThere } from '../../kernel/descriptors.ts'
 import { workingDirectory } from '../../kernel/directories.ts'
-import { readBytes, textOf } from '../../kernel/files.ts'
+import { readBytes, readLink, textOf } from '../../kernel/files.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import { type GroupPlan, planGroup } from '../cgroups/plan-group.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -58,7 +60,7 @@ export interface Created {
 /** Reads the configuration of a bundle. @throws InvalidInputError */
 export function readBundle({ kernel, log }: Context, given = '.'): Bundle {
   const path = given.startsWith('/') ? given : `${workingDirectory(kernel)}/${given}`
-  const bundle = path.replace(/(?:\/\.?)+$/, '') || '/'
+  const bundle = physicalPath(kernel, path)
   const text = readBytes(kernel, `${bundle}/config.json`)
   if (!text) {
     throw new InvalidInputError(`Bundle ${bundle} has no config.json: no such file or directory`, { field: 'bundle' })
@@ -66,6 +68,15 @@ export function readBundle({ kernel, log }: Context, given = '.'): Bundle {
   const { config, warnings } = parseConfig(textOf(text))
   warnings.forEach((warning) => log.warn(warning))
   return { path: bundle, config, text }
+}
+
+/** Without links and dots, as hooks and engines read it in the state long after; a path that leads nowhere is left as it is. */
+function physicalPath(kernel: Kernel, path: string): string {
+  const fd = openIfThere(kernel, path, O.PATH | O.DIRECTORY)
+  if (fd === undefined) return path
+  const physical = readLink(kernel, `/proc/self/fd/${fd}`)
+  close(kernel, fd)
+  return physical ?? path
 }
 
 /** How a container is created, besides its options. */

@@ -13,6 +13,7 @@ import { type Program, program } from '../../program/builder.ts'
 import { DEFAULT_PATH, execSteps } from '../../program/exec-steps.ts'
 import { type DescriptorMove, descriptorsStep } from '../../program/special.ts'
 import type { Context } from '../context.ts'
+import { AT_FDCWD } from '../../linux/at-fdcwd.ts'
 
 /** Key of a network namespace that the container was put in: it stays where it is, and is joined again. */
 export const NETWORK_KEY = 'extRootNetNS'
@@ -61,7 +62,6 @@ const rootGroup = (config: Config): number | undefined =>
     ? config.linux?.gidMappings?.find(({ containerID }) => containerID === 0)?.hostID
     : undefined
 
-const AT_FDCWD = -100
 const UNCHANGED = -1
 
 /** criu(8) restores as root of the user namespace, who must find the images; nobody else is let in by that. */

@@ -1,12 +1,8 @@
 import { containerPath } from '../../bundle/mounts/mount-facts.ts'
-import { attempt, cString } from '../../kernel/call.ts'
 import { close, O, tryOpen } from '../../kernel/descriptors.ts'
-import { textOf } from '../../kernel/files.ts'
+import { tryReadLink } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { openInRoot } from './open-in-root.ts'
-
-const AT_FDCWD = -100
-const PATH_MAX = 4096
 
 /**
  * Links of an image that lead nowhere, with the places that they name: /etc/resolv.conf of a system image leads to what only its running
@@ -19,10 +15,8 @@ export function danglingLinks(
 ): Readonly<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const place of places) {
-    const bytes = new Uint8Array(PATH_MAX)
-    const size = attempt(kernel, 'readlinkat', AT_FDCWD, cString(`${rootfs}${place}`), bytes, bytes.length)
-    if (size <= 0 || leadsSomewhere(kernel, rootfs, place)) continue
-    const link = textOf(bytes.subarray(0, size))
+    const link = tryReadLink(kernel, `${rootfs}${place}`)
+    if (typeof link === 'number' || leadsSomewhere(kernel, rootfs, place)) continue
     found[place] = containerPath(link.startsWith('/') ? link : `${place}/../${link}`)
   }
   return found

@@ -37,23 +37,30 @@ export async function deleteContainer(context: Context, id: string, { force, of 
   await removeContainer(context, record, force)
 }
 
-/** Of a creation that was killed: its processes have ended with it, its groups have not. */
-function removeLeft({ kernel, store }: Context, id: string): void {
-  const { groups } = store.leftOf(id)
+/** Of a creation that was killed: its processes have ended with it, its groups have not; of a restoration not even those. */
+async function removeLeft(context: Context, id: string): Promise<void> {
+  await removeMade(context, context.store.leftOf(id))
+  context.store.remove(id)
+}
+
+/** What there is of a container on the host, and whoever is left in its groups. */
+async function removeMade(
+  { kernel }: Context,
+  { groups, scope, closDirectory }: Pick<ContainerRecord, 'groups' | 'scope' | 'closDirectory'>,
+): Promise<void> {
   endGroup(kernel, groups)
-  store.remove(id)
+  if (scope !== undefined) {
+    const { stopScopeSync } = await import('../cgroups/systemd-scope.ts')
+    stopScopeSync(kernel, scope)
+  }
+  if (closDirectory !== undefined) removeDirectory(kernel, closDirectory)
 }
 
 async function removeContainer(context: Context, record: ContainerRecord, force: boolean): Promise<void> {
   const { kernel, store } = context
   const hooks = record.poststopRan ? undefined : lastHooks(context, record, force)
   endFirst(kernel, record)
-  endGroup(kernel, record.groups)
-  if (record.scope !== undefined) {
-    const { stopScopeSync } = await import('../cgroups/systemd-scope.ts')
-    stopScopeSync(kernel, record.scope)
-  }
-  if (record.closDirectory !== undefined) removeDirectory(kernel, record.closDirectory)
+  await removeMade(context, record)
   store.remove(record.id)
   hooks?.()
 }

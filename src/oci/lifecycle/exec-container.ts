@@ -2,13 +2,14 @@ import { InvalidInputError, StateError } from '../../base/errors.ts'
 import { parseConfig, parseProcess } from '../../bundle/config/parse-config.ts'
 import { namespaceRootSteps } from '../../bundle/namespaces/namespace-steps.ts'
 import { initialAffinitySteps } from '../../bundle/process/affinity.ts'
+import { chrootSteps } from '../../bundle/root/enter-root.ts'
 import { execProcess, joinSteps as joinNamespaces } from '../../bundle/process/exec-process.ts'
 import { finalError } from '../../bundle/process/final-steps.ts'
 import { assertProcfs, procfsSteps } from '../../bundle/process/procfs.ts'
 import { readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
 import { inheritedScoreSteps, resourceSteps } from '../../bundle/process/resources.ts'
 import { notifyMessage } from '../../bundle/seccomp/seccomp-steps.ts'
-import type { Config, Process } from '../../bundle/spec.ts'
+import type { Config, NamespaceType, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
 import { readText, writeAtomic } from '../../kernel/files.ts'
@@ -21,12 +22,14 @@ import { assertNotFrozen } from '../cgroups/freeze.ts'
 import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import type { BornLast, Birth } from './born-last.ts'
 import type { CreateOptions } from './create-options.ts'
 import { OwnRights, setgroupsOf } from './facts.ts'
 import { finalProgram } from './final-program.ts'
 import { readyProgramSteps, type Terminals } from './first-programs.ts'
-import { adoptOrphans, holdOut } from './follow.ts'
+import { adoptOrphans } from './follow.ts'
 import { checkConsole, endMaker } from './hand-over.ts'
+import { holdOut } from './hold-out.ts'
 import { handedDescriptors, keepDescriptors, type KeptDescriptors, passedOn } from './kept-descriptors.ts'
 import type { ReadyProcess } from './ready-first.ts'
 import { securityModules } from './security-modules.ts'
@@ -76,7 +79,9 @@ function wantedProcess({ kernel, log }: Context, config: Config, { command, opti
     }
     const { process, warnings } = parseProcess(text)
     warnings.forEach((warning) => log.warn(warning))
-    return process
+    // As other runtimes: a document that says nothing of capabilities means those of the container.
+    const capabilities = process.capabilities ?? config.process?.capabilities
+    return capabilities ? { ...process, capabilities } : process
   }
   if (!config.process || command.length === 0) {
     throw new InvalidInputError('A command is missing: give its words after the id, or --process FILE', {
@@ -127,12 +132,17 @@ async function execute(execution: Execution): Promise<Executed> {
       gate: undefined,
     })
     const conceived = SyncAgent.conceive(kernel)
-    const pid = join(execution, { maker, conceived, kept })
+    const made = join(execution, { maker, conceived, kept })
     const terminals = process.terminal ? await import('../../bundle/terminal/terminal.ts') : null
-    const ready = makeReady(execution, { agent: conceived.agent, kept, terminals })
+    const prepared = makeReady(execution, { agent: conceived.agent, kept, terminals })
+    if (given.options.detach !== true) adoptOrphans(kernel)
+    const { agent, pid, ready, filtered } = await born(execution, {
+      mother: { agent: conceived.agent, pid: made },
+      ...{ maker, kept, terminals, ready: prepared },
+    })
     const p = await finalProgram(kernel, {
       process,
-      linux: config.linux,
+      linux: filtered ? undefined : config.linux,
       ready,
       ...passedOn(kept),
       exec: true,
@@ -141,13 +151,10 @@ async function execute(execution: Execution): Promise<Executed> {
     })
     if (given.options.pidFile) writeAtomic(kernel, given.options.pidFile, String(pid), { mode: 0o644 })
     const sent = await sendTerminal(execution, ready)
-    if (given.options.detach !== true) {
-      adoptOrphans(kernel)
-      holdOut(kernel)
-    }
+    if (given.options.detach !== true) holdOut(kernel)
     endMaker(kernel, maker)
     try {
-      conceived.agent.become(p)
+      agent.become(p)
     } catch (error) {
       throw finalError(error, ready.executable)
     }
@@ -158,11 +165,24 @@ async function execute(execution: Execution): Promise<Executed> {
   }
 }
 
+/** The process that executes: the one that was made, or where that would be looked into by others, a child of it. */
+async function born(
+  { context, config, process }: Execution,
+  birth: Omit<Birth, 'process' | 'linux'>,
+): Promise<BornLast> {
+  const { mother, ready } = birth
+  if (!isTraced(config)) return { ...mother, ready, filtered: false }
+  const { bearLast } = await import('./born-last.ts')
+  return bearLast(context.kernel, { process, linux: config.linux, ...birth })
+}
+
 interface Joining {
   readonly maker: SyncAgent
   readonly conceived: Conceived
   readonly kept: KeptDescriptors
 }
+
+const ROOT_DIRECTORY = ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'] as const
 
 /** The maker enters groups and namespaces, and makes the process there. Which process is entered is held by a descriptor and its start time. */
 function join({ context, given, record, config, process }: Execution, { maker, conceived, kept }: Joining): number {
@@ -178,18 +198,21 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   const entry = joinGroups(kernel, p, record.groups, {
     paths: given.options.cgroup ?? [],
     pid: record.pid,
-    traced: isTraced(config),
   })
   initialAffinitySteps(p, process)
   const keepsProcfs = usesSecurityModule(process)
   const procfs = keepsProcfs || process.oomScoreAdj !== undefined ? procfsSteps(p) : undefined
   if (procfs) inheritedScoreSteps(p, process, procfs.fd)
   if (procfs && !keepsProcfs) p.close(procfs.fd)
+  const types = (config.linux?.namespaces ?? []).map(({ type }) => type)
+  // Held before the namespaces are joined by a descriptor, which fails when the process has ended and its number is another's.
+  const root = types.includes('mount') ? undefined : p.openat('AT_FDCWD', `/proc/${record.pid}/root`, ROOT_DIRECTORY)
   joinNamespaces(
     p,
     p.attached(1),
-    (config.linux?.namespaces ?? []).map(({ type }) => type).filter((type) => type !== 'cgroup'),
+    types.filter((type) => !joinedByItself(config).includes(type)),
   )
+  if (root) chrootSteps(p, root)
   p.because('exec', 'A child in the container’s namespaces, with a socket of its own to the caller')
   const made = cloneStep(p, {
     flags: [],
@@ -216,21 +239,30 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   }
 }
 
+const namespacesOf = ({ linux }: Config): readonly NamespaceType[] => linux?.namespaces?.map(({ type }) => type) ?? []
+
 /**
  * Where groups are delegated (nsdelegate), whoever is in a namespace of groups makes no child in a group outside of it, and its maker is
- * outside (cgroups(7)): this namespace is joined by the child itself.
+ * outside (cgroups(7)): this namespace is joined by the child itself. A pid namespace is there for its children alone.
  */
-function joinCgroupSteps(p: Program, { linux }: Config, first: number): void {
-  if (linux?.namespaces?.some(({ type }) => type === 'cgroup')) {
-    p.because('namespaces', 'The container’s view of groups, from within them')
-    p.setns(first, ['CLONE_NEWCGROUP'])
+const joinedByItself = (config: Config): readonly NamespaceType[] =>
+  namespacesOf(config).filter((type) => type === 'cgroup' || (type === 'pid' && isTraced(config)))
+
+function joinLateSteps(p: Program, config: Config, first: number): void {
+  const late = joinedByItself(config)
+  if (late.length > 0) {
+    p.because('namespaces', 'The container’s view of groups, from within them; or its pid namespace, for a child')
+    p.setns(
+      first,
+      late.map((type) => (type === 'cgroup' ? 'CLONE_NEWCGROUP' : 'CLONE_NEWPID')),
+    )
   }
   p.close(first)
 }
 
 /**
- * Whether its processes may look into one of ours that is born beside them, before that has closed what it has of its maker: a folder of
- * the host among it would lead out. A user namespace has no rights over it (`joinNamespaces`).
+ * Whether its processes may look into one of ours that is beside them, which still has rights and descriptors of its maker. A user
+ * namespace has no rights over it (`joinNamespaces`).
  */
 const isTraced = (config: Config): boolean =>
   !hasUserNamespace(config) && (config.process?.capabilities?.bounding?.includes('CAP_SYS_PTRACE') ?? false)
@@ -245,18 +277,19 @@ interface Making {
 
 function makeReady({ context, record, config, process }: Execution, { agent, kept, terminals }: Making): ReadyProcess {
   const p = program()
-  joinCgroupSteps(p, config, LIMITS.KEPT + kept.all.length + (usesSecurityModule(process) ? 1 : 0))
+  joinLateSteps(p, config, LIMITS.KEPT + kept.all.length + (usesSecurityModule(process) ? 1 : 0))
   if (hasUserNamespace(config)) namespaceRootSteps(p)
   const terminal = terminals
     ? terminals.terminalSteps(p, 'AT_FDCWD', {
         uid: process.user?.uid ?? 0,
+        forChild: isTraced(config),
         ...(process.consoleSize ? { size: process.consoleSize } : {}),
       })
     : null
   try {
     const ready = readyProgramSteps(p, {
       id: record.id,
-      process,
+      process: isTraced(config) ? withoutScheduler(process) : process,
       ...(config.linux ? { linux: config.linux } : {}),
       exec: true,
       setgroups: setgroupsOf(context.kernel, record.pid),
@@ -278,6 +311,12 @@ function makeReady({ context, record, config, process }: Execution, { agent, kep
   } catch (error) {
     throw readyError(error, process)
   }
+}
+
+/** A child need not inherit it: it is set when that is there. */
+function withoutScheduler(process: Process): Process {
+  const { scheduler: _scheduler, ...rest } = process
+  return rest
 }
 
 function listenerOf(

@@ -2,10 +2,10 @@ import type { NamespacePlan } from '../../bundle/namespaces/namespace-plan.ts'
 import { nameSteps, namespaceRootSteps } from '../../bundle/namespaces/namespace-steps.ts'
 import { mountSteps } from '../../bundle/mounts/mount-steps.ts'
 import type { MountFacts, Sources } from '../../bundle/mounts/mount-facts.ts'
-import { openSources } from '../../bundle/mounts/source-steps.ts'
+import { hostPath, openSources } from '../../bundle/mounts/source-steps.ts'
 import { type Ready, type ReadyInput, readySteps } from '../../bundle/process/ready-steps.ts'
 import { deviceNodeSteps } from '../../bundle/root/device-nodes.ts'
-import { enterRootSteps } from '../../bundle/root/enter-root.ts'
+import { chrootSteps, enterRootSteps } from '../../bundle/root/enter-root.ts'
 import {
   closeRootSteps,
   maskSteps,
@@ -90,16 +90,26 @@ export function enterSteps(
   return terminal
 }
 
-function ownTerminal(
+/** The same where no mounts are made: in the runtime's mount namespace the root is entered alone, a joined one is entered as it is. */
+export function enterBareSteps(
   p: Program,
-  root: Root,
-  { user, consoleSize }: Process,
-  terminals: Terminals,
-): terminalModule.Terminal {
-  const terminal = terminals.terminalSteps(p, 'AT_FDCWD', {
-    uid: user?.uid ?? 0,
-    ...(consoleSize ? { size: consoleSize } : {}),
-  })
+  { config, namespaces, facts }: FirstInput,
+  terminals: Terminals | null,
+): terminalModule.Terminal | null {
+  if (namespaces.mount === 'runtime') {
+    chrootSteps(
+      p,
+      p.openat('AT_FDCWD', hostPath(facts, config.root?.path ?? ''), ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC']),
+    )
+  }
+  return config.process && terminals ? newTerminal(p, config.process, terminals) : null
+}
+
+const newTerminal = (p: Program, { user, consoleSize }: Process, terminals: Terminals): terminalModule.Terminal =>
+  terminals.terminalSteps(p, 'AT_FDCWD', { uid: user?.uid ?? 0, ...(consoleSize ? { size: consoleSize } : {}) })
+
+function ownTerminal(p: Program, root: Root, process: Process, terminals: Terminals): terminalModule.Terminal {
+  const terminal = newTerminal(p, process, terminals)
   terminals.consoleSteps(p, terminal.slave, makeTarget(p, root, '/dev/console', 'file'))
   return terminal
 }

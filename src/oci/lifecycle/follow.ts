@@ -19,22 +19,6 @@ export function adoptOrphans(kernel: Kernel): void {
   call(kernel, 'prctl', { args: 'PR_SET_CHILD_SUBREAPER, 1' }, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
-/** Those that end a process, and that somebody sends on purpose: HUP, INT, QUIT, USR1, USR2, TERM */
-const PASSED_ON = [1, 2, 3, 10, 12, 15]
-/** struct sigaction of the kernel: handler, flags, restorer, mask */
-const IGNORED = new BigUint64Array([1n, 0n, 0n, 0n])
-
-/**
- * Between the start of a process and `follow` nobody passes signals on. One that ended this process then would leave the other to nobody,
- * so it has no effect; blocking it would not do, as the engine has threads of its own that take it.
- */
-export function holdOut(kernel: Kernel): void {
-  const action = new Uint8Array(IGNORED.buffer)
-  for (const signal of PASSED_ON) {
-    call(kernel, 'rt_sigaction', { args: `${signal}, {SIG_IGN}, NULL` }, signal, action, null, 8)
-  }
-}
-
 /** A process to wait for in the place of this command. */
 export interface Followed {
   readonly pid: number
@@ -63,7 +47,7 @@ export function follow(kernel: Kernel, { pid, master, cleanup, held = [], comman
 export interface OwnEnd {
   /** Descriptor of a directory, held until the end, and names of files in it; without it only the command removes */
   readonly files?: { readonly directory: number; readonly names: readonly string[] }
-  /** Adds further steps to the program that removes them */
+  /** Adds further steps to the program that removes them, for when the groups are gone */
   readonly also?: (p: Program) => void
   /** Words that remove all of it and the container, in the place of `delete`; the exit code is the last word */
   readonly command: readonly string[]
@@ -142,9 +126,9 @@ function removal(
     p.fcntl(held + 1, 'F_SETFD', FD_CLOEXEC)
     for (const name of end.files.names) p.tolerate('ENOENT').unlinkat(held + 1, name, [])
   }
-  end?.also?.(p)
   p.because('cgroups', 'The container has ended: its groups are empty')
   for (const place of groups) p.tolerate('ENOENT').unlinkat('AT_FDCWD', place.directory, ['AT_REMOVEDIR'])
+  end?.also?.(p)
   p.because('state', 'The record first: no reader sees half of it')
   for (const name of [STATE_FILES.record, STATE_FILES.config]) p.tolerate('ENOENT').unlinkat(held, name, [])
   p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])

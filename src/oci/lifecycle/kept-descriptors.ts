@@ -1,7 +1,9 @@
 import type { Process, Seccomp } from '../../bundle/spec.ts'
+import { directoryStream } from '../../features/root/directory-stream.ts'
 import { attempt } from '../../kernel/call.ts'
 import { readLink } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { kindOf } from '../../kernel/stat.ts'
 import { connectUnix, listenUnix } from '../../kernel/socket.ts'
 import { LIMITS } from '../../protocol/wire.ts'
 import { InvalidInputError } from '../../base/errors.ts'
@@ -34,7 +36,7 @@ export interface KeepInput {
 export function keepDescriptors(kernel: Kernel, { process, seccomp, handed, gate }: KeepInput): KeptDescriptors {
   const all: number[] = []
   const keep = (fd: number): number => LIMITS.KEPT + all.push(fd) - 1
-  const stdio = process.terminal ? [] : [0, 1, 2].map(keep)
+  const stdio = process.terminal ? [] : [0, 1, 2].map((fd) => keep(checkedStream(kernel, fd)))
   const { count, listening } = handed
   const preserved = Array.from({ length: count }, (_, index) => keep(3 + index))
   return {
@@ -47,6 +49,12 @@ export function keepDescriptors(kernel: Kernel, { process, seccomp, handed, gate
       : {}),
     all,
   }
+}
+
+/** @throws InvalidInputError for a directory; one that is closed is the maker's error */
+function checkedStream(kernel: Kernel, fd: number): number {
+  if (attempt(kernel, 'fcntl', fd, F_GETFD) >= 0 && kindOf(kernel, [fd, '']) === 'directory') throw directoryStream(fd)
+  return fd
 }
 
 /** Without a rule that notifies there is nobody to connect to (config-linux.md, "Seccomp"). */

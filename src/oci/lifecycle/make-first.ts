@@ -12,7 +12,7 @@ import type { Creation, PlannedCreation } from './create-container.ts'
 import { CAP_SYS_ADMIN, findMountFacts } from './facts.ts'
 import { type FirstInput, setupSteps } from './first-programs.ts'
 import { type MakerProgram, makerProgram } from './maker-program.ts'
-import { recordOf } from './record-of.ts'
+import { recordAhead, recordOf } from './record-of.ts'
 import type { Undo } from './undo.ts'
 
 /** The first process, born and named, with its ids and in its groups; it has not done anything. */
@@ -54,8 +54,7 @@ export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFir
   }
   const { places, scope } = await startScope(creation, pid)
   undo.grouped(places, scope)
-  const closDirectory = await intelRdt(creation, pid)
-  undo.resctrl(closDirectory)
+  const closDirectory = await intelRdt(creation, pid, undo)
   const sources = opens && group.scope ? openLater(maker, (p) => openSources(p, places)) : result.descriptors
   const { input, setup } = planned ?? planSetup(creation, places, sources.length)
   return {
@@ -110,11 +109,20 @@ async function startScope(
   return startScopeSync(context.kernel, group, pid)
 }
 
-async function intelRdt({ bundle, options, maker }: Creation, pid: number): Promise<string | undefined> {
+/** The directory that it makes is on record before it is there: a creation that is killed leaves it to `delete --force`. */
+async function intelRdt(creation: Creation, pid: number, undo: Undo): Promise<string | undefined> {
+  const { bundle, options, maker, context } = creation
   const wanted = bundle.config.linux?.intelRdt
   if (!wanted) return undefined
   const { applyIntelRdt } = await import('../../bundle/host-control/intel-rdt.ts')
-  return applyIntelRdt({ intelRdt: wanted, id: options.id, pid }, (p) => maker.run(p)).directory
+  let made: string | undefined
+  const register = (closDirectory: string): void => {
+    made = closDirectory
+    undo.resctrl(closDirectory)
+    context.store.save({ ...recordAhead(creation), closDirectory })
+  }
+  applyIntelRdt({ intelRdt: wanted, id: options.id, pid }, (p) => maker.run(p), register)
+  return made
 }
 
 /** Only a process with rights over the host's mounts can clone and map them for one in a user namespace. */

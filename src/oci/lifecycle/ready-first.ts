@@ -11,7 +11,7 @@ import { LIMITS } from '../../protocol/wire.ts'
 import type { Creation, PlannedCreation } from './create-container.ts'
 import { setgroupsOf } from './facts.ts'
 import { compiledFilter } from './final-program.ts'
-import { enterSteps, type FirstInput, readyProgramSteps } from './first-programs.ts'
+import { enterBareSteps, enterSteps, type FirstInput, readyProgramSteps } from './first-programs.ts'
 import { stateText } from './hook-state.ts'
 import { runHooks } from './hooks.ts'
 import type { KeptDescriptors } from './kept-descriptors.ts'
@@ -53,7 +53,7 @@ export async function readyFirst(creation: Creation, made: MadeFirst, undo: Undo
 /** Plans the part of a start that changes the root. */
 export async function planEntry(input: FirstInput, { p, root }: Pick<Onward, 'p' | 'root'>): Promise<Terminal | null> {
   const terminals = input.config.process?.terminal ? await import('../../bundle/terminal/terminal.ts') : null
-  const terminal = root ? enterSteps(p, root, input, terminals) : null
+  const terminal = root ? enterSteps(p, root, input, terminals) : enterBareSteps(p, input, terminals)
   if (terminal) p.send(terminal.master)
   return terminal
 }

@@ -18,7 +18,7 @@ import { stateText } from './hook-state.ts'
 import { runHooks } from './hooks.ts'
 import type { KeptDescriptors } from './kept-descriptors.ts'
 import { outsideSourceWords } from './outside-mounts.ts'
-import { recordOf, rootPath } from './record-of.ts'
+import { recordAhead, recordOf, rootPath } from './record-of.ts'
 import { inheritedStreams } from './standard-streams.ts'
 import { Undo } from './undo.ts'
 
@@ -61,15 +61,18 @@ export async function restoreContainer(context: Context, id: string, options: Re
     store.claim(id)
     undo.claimed(bundle.config, bundle.path)
     undo.grouped(planned.group.places)
+    store.saveConfig(id, bundle.text)
+    // Whoever kills this leaves what criu has made so far in groups that `delete --force` finds.
+    store.save(recordAhead(planned))
     const inside = enterGroups(planned, maker)
     const held = await holdGroups(planned, inside)
     undo.grouped(held.groups, held.scope)
+    if (held.scope) store.save({ ...recordAhead(planned), ...held })
     const pid = restoreTree({ planned, options, places, inside, groups: held.groups })
     undo.made(pid)
     const record = recordOf(planned, pid, held)
     const pids = bundle.config.linux?.resources?.pids
     if (pids) await updateGroup(kernel, held, { pids })
-    store.saveConfig(id, bundle.text)
     store.save(record)
     undo.hooksRan()
     goOn(context, { record, config: bundle.config, maker })

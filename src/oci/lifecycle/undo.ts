@@ -45,7 +45,7 @@ export class Undo {
     this.#pid = pid
   }
 
-  resctrl(directory: string | undefined): void {
+  resctrl(directory: string): void {
     this.#closDirectory = directory
   }
 

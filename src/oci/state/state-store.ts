@@ -87,8 +87,8 @@ export class StateStore {
   }
 
   /** What a creation that was killed may have left, beside its directory. @throws as `find` */
-  leftOf(id: string): Pick<ContainerRecord, 'groups'> {
-    return this.#read(id) ?? { groups: [] }
+  leftOf(id: string): Pick<ContainerRecord, 'groups' | 'annotations' | 'scope' | 'closDirectory'> {
+    return this.#read(id) ?? { groups: [], annotations: {} }
   }
 
   /**
@@ -152,7 +152,7 @@ export class StateStore {
     for (const id of names.sort()) {
       try {
         const found = this.find(id)
-        if (found === 'incomplete' && !this.#isLocked(id)) unreadable.push({ id, reason: this.#whyIncomplete(id) })
+        if (found === 'incomplete' && !this.isLocked(id)) unreadable.push({ id, reason: this.#whyIncomplete(id) })
         else if (found !== undefined && found !== 'incomplete') records.push(found)
       } catch (error) {
         unreadable.push({ id, reason: (error as Error).message })
@@ -222,7 +222,7 @@ export class StateStore {
   }
 
   /** Does another command work on it right now? */
-  #isLocked(id: string): boolean {
+  isLocked(id: string): boolean {
     if (this.#locks.has(id)) return false
     const fd = tryOpen(this.#kernel, this.directory(id), O.RDONLY | O.DIRECTORY | O.NOFOLLOW)
     // Gone: somebody has just removed it.
@@ -242,7 +242,7 @@ export class StateStore {
   }
 
   #whyIncomplete(id: string): string {
-    return this.#isLocked(id)
+    return this.isLocked(id)
       ? 'another command makes or removes it right now'
       : `the command that made it was killed; carrel-oci delete --force ${id} removes what is left`
   }

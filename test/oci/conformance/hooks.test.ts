@@ -250,5 +250,5 @@ test('OCI-C46: the timeout of a hook is positive', () => {
 test('OCI-C46: a hook that takes too long is ended, and has failed', () => {
   const begin = performance.now()
   refused({ hooks: { createRuntime: [hook('exec sleep 30', { timeout: 1 })] } })
-  assert.ok(performance.now() - begin < 5000)
+  assert.ok(performance.now() - begin < 20_000)
 })

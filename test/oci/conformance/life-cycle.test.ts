@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../../support/eventually.ts'
-import { bundle, container, created, oci, ociOk, script, tryCreate, uniqueName, useOci } from '../../support/oci.ts'
+import {
+  bundle,
+  container,
+  created,
+  oci,
+  ociOk,
+  scratch,
+  script,
+  tryCreate,
+  uniqueName,
+  useOci,
+} from '../../support/oci.ts'
 import { writeConfig } from '../../support/oci-bundle.ts'
 import { namespaceOf, seen } from '../../support/proc.ts'
 import { assertNothingOf, fails, groupsOf, mountsOf, refused } from './expect.ts'
@@ -64,6 +75,16 @@ test('OCI-R05: the bundle of a state is absolute when a relative one was given',
   const one = created(made)
   one.delete('--force')
   ociOk(['create', '--bundle', basename(made.path), '--pid-file', one.pidFile, id], { cwd: dirname(made.path) })
+  assert.equal(one.state().bundle, made.path)
+})
+
+test('OCI-R05: the bundle of a state is where a link to it led', () => {
+  const made = bundle()
+  const one = created(made)
+  one.delete('--force')
+  const link = scratch('link')
+  symlinkSync(dirname(made.path), link)
+  ociOk(['create', '--bundle', join(link, '.', basename(made.path)), '--pid-file', one.pidFile, one.id])
   assert.equal(one.state().bundle, made.path)
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import {
@@ -328,4 +328,22 @@ test('OCI-C22: uidMappings of a mount need gidMappings, and the other way round'
   const mount = { destination: '/m', source: '/tmp', options: ['bind', 'idmap'] }
   refused({ mounts: [...usualMounts(), { ...mount, uidMappings: ONE_ID }] })
   refused({ mounts: [...usualMounts(), { ...mount, gidMappings: ONE_ID }] })
+})
+
+test('OCI-C13, OCI-L15: /dev is remounted read-only, with all nodes in it', () => {
+  const again = { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['remount', 'nosuid', 'ro'] }
+  const { pid } = mounted(again)
+  assert.ok(mountAt(pid, '/dev').options.includes('ro'))
+  assert.equal(readlinkSync(`/proc/${pid}/root/dev/fd`), '/proc/self/fd')
+  assert.ok(statSync(`/proc/${pid}/root/dev/urandom`).isCharacterDevice())
+})
+
+test('OCI-C05: a cgroup2 mount has the source that is asked for', () => {
+  const own = { destination: '/mine', type: 'cgroup2', source: 'mine' }
+  const types = ['pid', 'network', 'mount', 'ipc', 'uts', 'cgroup']
+  const { pid } = container({
+    mounts: [...usualMounts(), own],
+    linux: { namespaces: types.map((type) => ({ type })) },
+  })
+  assert.equal(mountAt(pid, '/mine').source, 'mine')
 })

@@ -186,6 +186,21 @@ const propagationOf = (rootfsPropagation: string): string =>
     .propagation.map((each) => each.replace(/:.*/, ''))
     .join()
 
+test('OCI-L17: a node that is listed for /dev/ptmx changes nothing about it', () => {
+  const devices = [device('/dev/ptmx', { major: 5, minor: 2, fileMode: 0o666 })]
+  assert.equal(run({ process: script('readlink /dev/ptmx'), linux: { devices } }).stdout, 'pts/ptmx\n')
+})
+
+test('OCI-L12: a device that is listed twice is one', () => {
+  const devices = [device('/dev/mine', { fileMode: 0o640 }), device('/dev/mine', { fileMode: 0o640 })]
+  const outcome = run({ process: script("stat -c '%t:%T %a' /dev/mine"), linux: { devices } })
+  assert.equal(outcome.stdout, '1:3 640\n', outcome.stderr)
+})
+
+test('OCI-L46: an empty propagation of the root is none', () => {
+  assert.equal(propagationOf(''), '')
+})
+
 test('OCI-L46: the propagation of the root', () => {
   assert.equal(propagationOf('private'), '')
   assert.equal(propagationOf('shared'), 'shared')

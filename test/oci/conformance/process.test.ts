@@ -239,6 +239,12 @@ test('OCI-C43: hostname', () => {
   assert.equal(run({ hostname: 'own-name', process: script('hostname') }).stdout, 'own-name\n')
 })
 
+test('OCI-C43, OCI-C44: empty names are none', () => {
+  const names = ['/proc/sys/kernel/hostname', '/proc/sys/kernel/domainname']
+  const outcome = run({ hostname: '', domainname: '', process: { args: ['/bin/cat', ...names] } })
+  assert.equal(outcome.stdout, names.map((name) => readFileSync(name, 'utf8')).join(''), outcome.stderr)
+})
+
 test('OCI-C44: domainname', () => {
   assert.equal(
     run({ domainname: 'own.domain', process: { args: ['/bin/cat', '/proc/sys/kernel/domainname'] } }).stdout,

@@ -4,7 +4,17 @@ import { copyFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { cProgram } from '../../support/c-program.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type Changes, container, created, run, scratch, type State, undoAfterTest, useOci } from '../../support/oci.ts'
+import {
+  type Changes,
+  container,
+  created,
+  run,
+  scratch,
+  script,
+  type State,
+  undoAfterTest,
+  useOci,
+} from '../../support/oci.ts'
 import { statusField } from '../../support/proc.ts'
 import { fails, refused } from './expect.ts'
 
@@ -236,4 +246,11 @@ test('OCI-L42: listenerPath is ignored when nothing notifies', () => {
 test('OCI-L43: listenerMetadata without listenerPath is refused', () => {
   refused({ linux: { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', listenerMetadata: 'x' } } })
   fails(['state', 'no-such-container'])
+})
+
+test('OCI-L35: a filter that forbids everything, the end of the process too, leaves nothing that runs', () => {
+  const seccomp = { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_ALLOW' }] }
+  const outcome = run({ process: script('echo it runs'), linux: { seccomp } })
+  assert.ok(outcome.status !== null && outcome.status > 0, `status ${outcome.status}`)
+  assert.equal(outcome.stdout, '')
 })
