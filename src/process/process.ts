@@ -17,6 +17,7 @@ import { link } from './tree/link.ts'
 import type { Member } from './tree/member.ts'
 import { native } from '../kernel/native.ts'
 import { type InputStream, isConsumed, type OutputStream } from './streams/program-streams.ts'
+import { TerminalStream } from './streams/terminal-stream.ts'
 import { givenAway, type ProcessRights, Rights } from './tree/rights.ts'
 
 /** Streams and terminal of a program. */
@@ -51,6 +52,7 @@ export class Process implements AsyncDisposable {
     this.#rights = rights
     this.pid = this.#child.pid
     this.exited = this.#child.exited
+    if (streams.stdout instanceof TerminalStream) streams.stdout.keepFor(this.#child.told)
     void this.exited.then(() => this.#letStreamsEnd())
   }
 

@@ -5,6 +5,7 @@ import { Agent } from '../../src/process/agent.ts'
 import type { ExecOptions } from '../../src/process/exec.ts'
 import type { Process } from '../../src/process/process.ts'
 import { checkMachine } from '../support/machine-check.ts'
+import { descriptorsOf } from '../support/proc.ts'
 import { eventually } from '../support/eventually.ts'
 
 checkMachine()
@@ -74,6 +75,19 @@ test('A31, X17: all output of a program that ends at once arrives, and then the 
     assert.equal(screen.split('\r\n').length, 301)
     await program.exited
   }
+})
+
+test('A31, X17: a program that closes its terminal before it ends is not hung up on, and nothing of it stays open', async () => {
+  await using root = await Agent.start()
+  const mine = descriptorsOf('self').size
+  const { program, screen } = await onTerminal(root, 'echo last; exec 0<&- 1>&- 2>&-; sleep 0.05; exit 5')
+  await new Promise((resolve) => program.stdout?.once('end', resolve))
+  const exit = await program.exited
+  assert.deepEqual([exit.kind === 'exited' ? exit.code : exit.signal, screen()], [5, 'last\r\n'])
+  await eventually(
+    () => descriptorsOf('self').size === mine,
+    () => `${mine} descriptors, there are ${descriptorsOf('self').size}`,
+  )
 })
 
 test('X17: Ctrl-C on the terminal interrupts what runs in the foreground', async () => {

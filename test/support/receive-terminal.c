@@ -48,8 +48,8 @@ int main(int argc, char **argv) {
   struct pollfd ends[] = {{.fd = 0, .events = POLLIN}, {.fd = terminal, .events = POLLIN}};
   while (poll(ends, 2, -1) > 0) {
     if (ends[0].revents != 0 && !pass(0, terminal)) ends[0].fd = -1;
-    /* EIO: nobody has the other side open any more. */
-    if (ends[1].revents != 0 && !pass(terminal, 1)) return 0;
+    /* EIO: nobody has the other side open any more, though a program may have closed it before its end: it must not be hung up on. */
+    if (ends[1].revents != 0 && !pass(terminal, 1)) ends[1].fd = -1;
   }
   return 0;
 }

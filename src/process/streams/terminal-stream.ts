@@ -15,6 +15,7 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
   readonly #master: number
   readonly #deliveries: Deliveries
   #over = false
+  #inUse = false
 
   /** @param master belongs to the stream from now on */
   constructor(master: number) {
@@ -36,6 +37,19 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
   /** Resolves with fewer bytes than all when the terminal ends meanwhile. */
   deliver(data: string | Uint8Array, options: CallOptions = {}): Promise<number> {
     return this.#deliveries.send(this, data, options)
+  }
+
+  /**
+   * A program has the terminal. Until its end is told (or that nobody will tell it), the end of the output closes nothing: a program that
+   * closes its three descriptors before it ends, as cat(1) does, would be hung up on.
+   */
+  keepFor(told: Promise<unknown>): void {
+    this.#inUse = true
+    const letGo = (): void => {
+      this.#inUse = false
+      if (this.#over) this.#close()
+    }
+    told.then(letGo, letGo)
   }
 
   gather(): void {
@@ -72,7 +86,7 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#addon.close(this.#watch)
+    this.#close()
     // Node tells the writes that wait in its queue, not the one that is under way.
     this.#deliveries.fail()
     done(error)
@@ -82,11 +96,16 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
   #receive(bytes: Uint8Array | null): void {
     if (bytes === null) {
       this.#over = true
-      this.#addon.close(this.#watch)
+      this.#close()
       if (this.#deliveries.isBusy) this.#deliveries.fail()
       if (!this.destroyed) this.push(null)
       return
     }
     if (!this.push(bytes) && !this.#over && !this.destroyed) this.#addon.pause(this.#watch)
+  }
+
+  #close(): void {
+    if (this.#over && this.#inUse) this.#addon.pause(this.#watch)
+    else this.#addon.close(this.#watch)
   }
 }
