@@ -25,7 +25,7 @@ const renewed = (connection: Connection): Promise<Answer> =>
 
 test(
   'REEXEC: a signal that came during it is told, also one that is ignored by default; ignored ones stay so',
-  { timeout: 10_000 },
+  { timeout: 60_000 },
   async () => {
     const one = await startAgent()
     const ignore = concat(little(1n, 8), new Uint8Array(24))
@@ -35,7 +35,7 @@ test(
     const steps = [[nr('kill'), one.pid, SIGWINCH] as const, [SPECIALS.REEXEC, -1] as const]
     const answer = await one.root.order('RUN', program({ steps }))
     assert.equal(answer.type, FRAMES.ANSWER_HELLO)
-    const caught = await Promise.race([one.root.event('CAUGHT'), sleep(2000)])
+    const caught = await Promise.race([one.root.event('CAUGHT'), sleep(20_000, undefined, { ref: false })])
     assert.equal(caught?.payload.readUInt32LE(0), SIGWINCH)
     assert.equal(ignored(one.pid) & bit(SIGHUP), bit(SIGHUP))
     assert.equal(await stopAgent(one), 0)
@@ -54,7 +54,7 @@ test('REEXEC: a process that was told of the death of Node does not forget it', 
 
 test(
   'REEXEC: of another file is refused, so that a filter of execve and execveat has no way around it',
-  { timeout: 10_000 },
+  { timeout: 60_000 },
   async () => {
     const one = await startAgent()
     const own = Array<bigint>(8).fill(0n)
@@ -81,7 +81,7 @@ test('REEXEC: in a clean-up program is refused: nobody would give the new image 
   const one = await startAgent()
   const again = program({ steps: [[SPECIALS.REEXEC, -1]] })
   await one.root.order('CLEANUP', concat(struct('cleanup', { key: 1 }), again))
-  const stopped = await Promise.race([stopAgent(one), sleep(3000)])
+  const stopped = await Promise.race([stopAgent(one), sleep(20_000, undefined, { ref: false })])
   if (stopped === undefined) process.kill(one.pid, 'SIGKILL')
   assert.equal(stopped, 0)
 })

@@ -6,6 +6,8 @@ import { after, afterEach, test } from 'node:test'
 import { groupsOf } from '../sandbox/leaks.ts'
 import { start } from './carrel.ts'
 import { groupFile, LiveBoxes } from './live-boxes.ts'
+import { eventually } from '../support/eventually.ts'
+import { descendants } from '../support/proc.ts'
 
 // `carrel ps`: what another process sees of live sandboxes.
 
@@ -36,6 +38,15 @@ test('carrel ps: nothing but its head without sandboxes', () => {
 test('carrel ps: sandboxes of other processes, with what the kernel says of them', async () => {
   const one = await boxes.start('exec sleep 1000', ['--memory', '96M', '--pids', '17'])
   const two = await boxes.start('sleep 2000 & sleep 3000')
+  for (const [box, count] of [
+    [one, 1],
+    [two, 2],
+  ] as const) {
+    await eventually(
+      () => descendants(box.child.pid ?? 0).filter(({ name }) => name === 'sleep').length === count,
+      () => `${box.id} does not sleep`,
+    )
+  }
   assert.equal(boxes.succeed(['ps', '-q']), `${one.id}\n${two.id}\n`)
   const [first, second] = list()
   assert.ok(first && second)

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openFolder } from '../sandbox/build.ts'
 import { groupsOf } from '../sandbox/leaks.ts'
 import { carrel, run, shell, start } from './carrel.ts'
+import { eventually } from '../support/eventually.ts'
 
 // `carrel run` as a program among programs: exit codes, streams, signals, options, and real programs inside.
 
@@ -180,8 +180,10 @@ test('carrel run: one that is killed leaves nothing', async () => {
   assert.ok(groupsOf(pid).length > 0)
   child.kill('SIGKILL')
   await once(child, 'exit')
-  await sleep(200)
-  assert.deepEqual(groupsOf(pid), [])
+  await eventually(
+    () => groupsOf(pid).length === 0,
+    () => groupsOf(pid).join(),
+  )
 })
 
 test('carrel run --timeout ends the command and all that it started', () => {
@@ -189,7 +191,7 @@ test('carrel run --timeout ends the command and all that it started', () => {
   const { status } = carrel([
     'run',
     '--timeout',
-    '300ms',
+    '1s',
     '--grace',
     '100ms',
     '--',
@@ -198,7 +200,7 @@ test('carrel run --timeout ends the command and all that it started', () => {
     'trap "" TERM; sleep 60 & sleep 60',
   ])
   assert.equal(status, 137)
-  assert.ok(performance.now() - begin < 5000)
+  assert.ok(performance.now() - begin < 20_000)
 })
 
 test('carrel run: every option reaches the sandbox', () => {

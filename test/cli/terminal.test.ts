@@ -55,8 +55,9 @@ test('carrel run under a terminal: Ctrl-C ends what runs in front, and not the s
 })
 
 test('carrel run under a terminal: Ctrl-Z stops, fg goes on', async () => {
-  tmux.line('cat')
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  // It says that it runs: before that nobody would be stopped.
+  tmux.line('cat <(echo begun) -')
+  await tmux.shows(/^begun$/m)
   tmux.keys('C-z')
   await tmux.shows(/Stopped\s+cat/)
   tmux.line('fg')
@@ -69,9 +70,8 @@ test('X17, D-L13: the size is the terminal’s, and follows it', async () => {
   tmux.line('stty size')
   await tmux.shows(/^30 100$/m)
   tmux.resize(72, 25)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  tmux.line('clear; stty size; tput cols')
-  await tmux.shows(/^25 72\n72$/m)
+  // Nobody says when the signal has come through: it is asked again until it has.
+  await tmux.showsAfter('clear; stty size; tput cols', /^25 72\n72$/m)
 })
 
 test('carrel run under a terminal: a program that uses the whole screen', async () => {

@@ -66,6 +66,17 @@ export class Tmux {
     }
   }
 
+  /** Types the line again and again, until the screen shows this. */
+  async showsAfter(line: string, pattern: RegExp): Promise<string> {
+    for (let attempt = 1; attempt < 10; attempt++) {
+      this.line(line)
+      const screen = await this.shows(pattern, 1500).catch(() => undefined)
+      if (screen !== undefined) return screen
+    }
+    this.line(line)
+    return this.shows(pattern)
+  }
+
   stop(): void {
     spawnSync('tmux', ['-L', this.#socket, 'kill-server'])
   }

@@ -24,9 +24,9 @@ test('ctr run passes output and exit codes, and says what cannot be run', option
 test('ctr run -t and exec -t give terminals of the caller’s size', options, async () => {
   const { engine, room } = use
   const shell = engine.terminal(['--rm', '--tty'], 'typed', 'sh')
-  await eventually(() => shell.output().includes('#'), shell.output, 10_000)
+  await eventually(() => shell.output().includes('#'), shell.output, 20_000)
   const second = room.terminal(['ctr', 'task', 'exec', '--tty', '--exec-id', 'second', 'typed', 'sh'])
-  await eventually(() => second.output().includes('#'), second.output, 10_000)
+  await eventually(() => second.output().includes('#'), second.output, 20_000)
   second.write('tty; stty size; exit 6\n')
   assert.equal(await second.ended, 6, second.output())
   assert.match(second.output(), /\/dev\/pts\/1\s+33 91\s/)

@@ -74,7 +74,7 @@ export class Containerd implements Engine {
     await eventually(
       async () => (await this.task(name))?.status === status,
       () => `${name} is ${status}`,
-      10_000,
+      20_000,
     )
   }
 

@@ -58,9 +58,9 @@ test('docker run tells a missing program (127) from one that cannot run (126)', 
 test('docker run -it and exec -it give terminals of the caller’s size', options, async () => {
   const { engine } = use
   const shell = engine.terminal('run', '-it', '--rm', '--name', 'typed', '--network', 'none', IMAGE, 'sh')
-  await eventually(() => shell.output().includes('#'), shell.output, 10_000)
+  await eventually(() => shell.output().includes('#'), shell.output, 20_000)
   const second = engine.terminal('exec', '-it', 'typed', 'sh')
-  await eventually(() => second.output().includes('#'), second.output, 10_000)
+  await eventually(() => second.output().includes('#'), second.output, 20_000)
   second.write('tty; stty size; exit 6\n')
   assert.equal(await second.ended, 6, second.output())
   assert.match(second.output(), /\/dev\/pts\/1\s+33 91\s/)
@@ -270,7 +270,7 @@ test('docker restarts what fails as often as it was told, and what was killed', 
     async () =>
       (await engine.text('inspect', '--format', '{{.RestartCount}} {{.State.Status}}', 'failing')) === '2 exited',
     () => 'it was restarted twice',
-    10_000,
+    20_000,
   )
   const view = await engine.start('kept', ['--restart', 'always'], 'sleep', '100')
   await room.text(['kill', '-KILL', String(view.pid)])
@@ -280,7 +280,7 @@ test('docker restarts what fails as often as it was told, and what was killed', 
       return Number(now.stdout) > 0 && Number(now.stdout) !== view.pid ? new KernelView(room, now.stdout) : undefined
     },
     () => 'another process is there',
-    10_000,
+    20_000,
   )
   assert.deepEqual(next.commandLine, ['sleep', '100'])
   await engine.remove('failing', 'kept')

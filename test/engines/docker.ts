@@ -70,7 +70,7 @@ export class Docker implements Engine {
     await eventually(
       async () => (last = await this.state(name, field)) === value,
       () => `${field} of ${name} is ${value}, not ${last}`,
-      10_000,
+      20_000,
     )
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { IMAGE } from './busybox-image.ts'
 import { KernelView } from './kernel-view.ts'
 import { Podman } from './podman.ts'
@@ -126,14 +127,18 @@ test('podman --sysctl, --ulimit, --device, --hostname, --shm-size and --env arri
   words.push('--device', '/dev/fuse:/dev/fused', '--hostname', 'named', '--shm-size', '2m', '--env', 'A=b c')
   words.push('--oom-score-adj', '500', '--umask', '0027', '--workdir', '/www')
   const view = await engine.start('fitted', words, 'sh', '-c', 'hostname >/tmp/name; umask >/tmp/umask; exec sleep 100')
+  const written = (name: string) => () => {
+    const path = view.file(`/tmp/${name}`)
+    return existsSync(path) && readFileSync(path, 'utf8')
+  }
   assert.match(view.read('limits'), /^Max open files\s+100\s+200\s/m)
   assert.match(view.read('limits'), /^Max processes\s+300\s+400\s/m)
   assert.ok(statSync(view.file('/dev/fused')).isCharacterDevice())
   assert.ok(view.mount('/dev/shm').superOptions.includes('size=2048k'))
   assert.ok(view.read('environ').split('\0').includes('A=b c'))
   assert.equal(view.read('oom_score_adj'), '500\n')
-  assert.equal(readFileSync(view.file('/tmp/name'), 'utf8'), 'named\n')
-  assert.equal(readFileSync(view.file('/tmp/umask'), 'utf8'), '0027\n')
+  assert.equal(await eventually(written('name'), () => 'no name is written'), 'named\n')
+  assert.equal(await eventually(written('umask'), () => 'no umask is written'), '0027\n')
   assert.equal(await engine.text('exec', 'fitted', 'cat', '/proc/sys/net/ipv4/ip_default_ttl'), '77')
   assert.equal(await engine.text('exec', 'fitted', 'pwd'), '/www')
   await engine.remove('fitted')

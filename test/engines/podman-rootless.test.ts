@@ -46,9 +46,9 @@ test('rootless podman run passes input, output and exit codes', options, async (
 test('rootless podman run -it and exec -it give terminals of the caller’s size', options, async () => {
   const { engine } = use
   const shell = engine.terminal('run', '--rm', '-it', '--name', 'typed', '--network', 'none', IMAGE, 'sh')
-  await eventually(() => shell.output().includes('#'), shell.output, 10_000)
+  await eventually(() => shell.output().includes('#'), shell.output, 20_000)
   const second = engine.terminal('exec', '-it', 'typed', 'sh')
-  await eventually(() => second.output().includes('#'), second.output, 10_000)
+  await eventually(() => second.output().includes('#'), second.output, 20_000)
   second.write('tty; stty size; exit 6\n')
   assert.equal(await second.ended, 6, second.output())
   assert.match(second.output(), /\/dev\/pts\/1\s+33 91\s/)

@@ -191,7 +191,7 @@ test('podman restarts what fails as often as it was told', options, async () => 
   await eventually(
     async () => (await count()) === '2',
     () => 'it was restarted twice',
-    10_000,
+    20_000,
   )
   await engine.waitFor('failing', 'exited')
   const id = await engine.text('inspect', '--format', '{{.Id}}', 'failing')

@@ -65,7 +65,7 @@ export class Podman implements Engine {
     await eventually(
       async () => (last = await this.state(name, 'Status')) === status,
       () => `${name} is ${status}, not ${last}`,
-      10_000,
+      20_000,
     )
   }
 

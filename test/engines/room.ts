@@ -176,7 +176,7 @@ export class Room implements AsyncDisposable {
     await eventually(
       () => removeGroups(this.group),
       () => `cgroups of ${this.group} are gone: ${cgroupsOf(this.group).join(' ')}`,
-      10_000,
+      20_000,
     )
     rmSync(this.folder, { recursive: true, force: true })
   }

@@ -252,7 +252,6 @@ test('Agent.start() in a worker: the end of the worker ends its tree', async () 
   await eventually(
     () => alive().length === 0,
     () => JSON.stringify(alive()),
-    200,
   )
   reapForWorker(pids[0] as number)
 })

@@ -168,7 +168,8 @@ test('X07, D-A20: orphans are adopted by the root, reaped, and told', async () =
   const sh = await child.exec('/bin/sh', ['sh', '-c', 'sh -c "sleep 0.1; exit 9" >/dev/null & echo $!'])
   const orphan = Number(await text(sh.stdout as NonNullable<typeof sh.stdout>))
   await sh.exited
-  if (!exitsOf(heard).has(orphan)) assert.equal(seen(orphan)?.parent, root.pid)
+  // It may have ended meanwhile, and be reaped.
+  assert.ok([root.pid, undefined].includes(seen(orphan)?.parent))
   await eventually(
     () => exitsOf(heard).has(orphan),
     () => `the end of ${orphan}`,

@@ -111,7 +111,10 @@ test('A54, P10: handOver() gives a process away, explicitly: the old handle is s
   assert.equal(await pending, root.pid, 'what was asked before is answered')
   assert.equal(await heir.sys.getpid(), child.pid)
   await heir.sys.kill(child.pid, 'SIGUSR1')
-  await heir.sys.getpid()
+  await eventually(
+    () => heard.length > 0,
+    () => 'the signal was not told',
+  )
   assert.deepEqual(heard, ['SIGUSR1'])
 })
 
@@ -192,7 +195,10 @@ test('A51: linked: a process that dies unasked aborts the controller, one that w
   ]
   asked.sh.kill('SIGTERM')
   await Promise.all([failed, killed, good, asked].map(({ sh }) => sh.exited))
-  await sleep(5)
+  await eventually(
+    () => failed.signal.aborted && killed.signal.aborted,
+    () => 'no controller was aborted',
+  )
   assert.match(String(failed.signal.reason), /AgentError: Process \d+ exited with status 3/)
   assert.match(String(killed.signal.reason), /was killed by SIGKILL/)
   assert.deepEqual([good.signal.aborted, asked.signal.aborted], [false, false])
@@ -200,7 +206,10 @@ test('A51: linked: a process that dies unasked aborts the controller, one that w
   const agent = await root.fork({ linked: lost })
   process.kill(agent.pid, 'SIGKILL')
   await agent.watch()
-  await sleep(5)
+  await eventually(
+    () => lost.signal.aborted,
+    () => 'the controller was not aborted',
+  )
   assert.match(String(lost.signal.reason), /killed by SIGKILL/)
   const closed = new AbortController()
   await (await root.fork({ linked: closed })).close()
@@ -222,10 +231,7 @@ test('P23, A50: the end of a subtree ends all below it, and whoever waits hears 
     ended.map(({ kind }) => kind),
     ['signaled', 'signaled'],
   )
-  assert.deepEqual(
-    [top.pid, middle.pid, sleeper.pid].map((pid) => seen(pid)?.state ?? 'Z'),
-    ['Z', 'Z', 'Z'],
-  )
+  assert.deepEqual([top.pid, middle.pid, sleeper.pid].map(isAlive), [false, false, false])
   await assert.rejects(middle.sys.getpid(), { name: 'AgentError' })
 })
 
@@ -328,7 +334,8 @@ test('A34, X06: the right to manage suffices for reexec() behind a wrapper, whic
   const asleep = root.sys.nanosleep({ tv_sec: 1000, tv_nsec: 0 })
   asleep.catch(() => {})
   await root.close()
-  assert.ok(performance.now() - begin < 2000)
+  // close() itself kills after 5000.
+  assert.ok(performance.now() - begin < 4000)
 })
 
 test('A34: a failed birth closes the child’s socket once: the number may be another descriptor’s by then', async () => {

@@ -77,7 +77,6 @@ async function endOf(script: Script, { how, mark, folder }: Tree): Promise<numbe
   await eventually(
     () => left().length === 0,
     () => left().join(', '),
-    3000,
   )
   const took = performance.now() - ended
   assert.deepEqual(sleeps(), [])
@@ -114,7 +113,6 @@ test('an idle agent does not keep Node alive, nor do children, events, clean-ups
   await eventually(
     () => (seen(pid)?.state ?? 'Z') === 'Z',
     () => `the end of ${pid}`,
-    GONE_MS,
   )
 })
 
@@ -199,7 +197,8 @@ test('close() of an agent that is inside a call that never returns: its clean-up
   )
   const begin = performance.now()
   await agent.close()
-  assert.ok(performance.now() - begin < 1000)
+  // close() itself kills after 5000.
+  assert.ok(performance.now() - begin < 4000)
   await Promise.all(pending)
   assert.equal(existsSync(folder), false)
 })

@@ -8,14 +8,14 @@ import { program } from '../../src/program/builder.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { eventually } from '../support/eventually.ts'
 import { startScript } from '../support/node-script.ts'
-import { seen } from '../support/proc.ts'
+import { isAlive, seen } from '../support/proc.ts'
 
 checkMachine()
 
 const ENV = { PATH: '/usr/bin:/bin' }
 
 /** Not there, or a zombie that this machine's init has yet to reap. */
-const gone = (pid: number): boolean => [undefined, 'Z'].includes(seen(pid)?.state)
+const gone = (pid: number): boolean => !isAlive(pid)
 
 const whenGone = (...pids: readonly number[]) =>
   eventually(
@@ -143,7 +143,7 @@ test('A42: signaloneof 0: the children are not ended, and waited for', async () 
   const parent = await root.fork()
   await parent.setopt('signaloneof', 0)
   await root.setcpid(parent.pid, 'signaloneof', 0)
-  const script = 'echo ready; sleep 0.2; exit 0'
+  const script = 'echo ready; sleep 0.5; exit 0'
   const sh = await (await parent.fork()).exec('/bin/sh', ['sh', '-c', script], { env: ENV })
   for await (const _ of sh.stdout) break
   await parent.close()

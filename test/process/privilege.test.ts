@@ -172,7 +172,6 @@ for (const how of ['close', 'wait']) {
         await eventually(
           () => tree.every((each) => (seen(each.pid)?.state ?? 'Z') === 'Z') && ours().length === 0,
           () => JSON.stringify([tree, ours()]),
-          1000,
         )
       } else {
         const [pids, closed] = (await output).split('\n')

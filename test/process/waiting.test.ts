@@ -16,13 +16,13 @@ const ms = (count: number) => ({ tv_sec: Math.floor(count / 1000), tv_nsec: (cou
 test('A47, X31: every call takes timeoutMs and signal', async () => {
   await using agent = await Agent.start()
   const begin = performance.now()
-  await assert.rejects(agent.sys.nanosleep(ms(500), { timeoutMs: 30 }), (error) => {
+  await assert.rejects(agent.sys.nanosleep(ms(60_000), { timeoutMs: 30 }), (error) => {
     return error instanceof TimeoutError && error.timeoutMs === 30 && error.code === 'E_TIMEOUT'
   })
-  assert.ok(performance.now() - begin < 300)
+  assert.ok(performance.now() - begin < 20_000)
   const reason = new Error('enough')
   const abort = new AbortController()
-  const call = agent.sys.nanosleep(ms(500), { signal: abort.signal })
+  const call = agent.sys.nanosleep(ms(60_000), { signal: abort.signal })
   setTimeout(() => abort.abort(reason), 20)
   await assert.rejects(call, (error) => error === reason)
   await assert.rejects(agent.sys.getpid({ signal: AbortSignal.abort(reason) }), (error) => error === reason)
@@ -89,11 +89,12 @@ test('D-A14: a call that blocks one process holds up neither its parent nor its 
   await using root = await Agent.start()
   const middle = await root.fork()
   const leaf = await middle.fork()
-  const blocked = middle.sys.nanosleep(ms(400))
+  const blocked = assert.rejects(middle.sys.nanosleep(ms(60_000)), { name: 'AgentError' })
   const begin = performance.now()
   assert.equal(await leaf.sys.getppid(), middle.pid)
   assert.equal(await root.sys.getpid(), root.pid)
-  assert.ok(performance.now() - begin < 300)
+  assert.ok(performance.now() - begin < 20_000)
+  await root.close()
   await blocked
 })
 

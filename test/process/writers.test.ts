@@ -17,6 +17,13 @@ async function shell(root: Agent, script: string, options: ExecOptions = {}): Pr
   return (await root.fork()).exec('/bin/sh', ['sh', '-c', script], { env: ENV, ...options })
 }
 
+/** A program that is told to go on before it has stopped would stop for ever. */
+const isStopped = (program: Process): Promise<unknown> =>
+  eventually(
+    () => seen(program.pid)?.state === 'T',
+    () => `it is ${seen(program.pid)?.state}`,
+  )
+
 const outputOf = (program: Process): Promise<string> => text(program.stdout as NonNullable<typeof program.stdout>)
 
 test('A53, P08: pieces of many writers arrive whole and in each writer’s order, however large and slow', async () => {
@@ -52,6 +59,7 @@ test('A53, P08: pieces of many writers arrive whole and in each writer’s order
 test('A30, P08: a write to a program that does not read waits; after timeoutMs it tells how much was taken, and nothing more is sent', async () => {
   await using root = await Agent.start()
   const sh = await shell(root, 'kill -STOP $$; exec cat')
+  await isStopped(sh)
   const output = outputOf(sh)
   const data = randomBytes(300_000)
   const taken = await sh.write(data, { timeoutMs: 30 })
@@ -75,6 +83,7 @@ test('A30, P08: a write to a program that does not read waits; after timeoutMs i
 test('A30: a write that was given up in the middle leaves its beginning only, and those behind it go on', async () => {
   await using root = await Agent.start()
   const sh = await shell(root, 'kill -STOP $$; exec cat')
+  await isStopped(sh)
   const output = outputOf(sh)
   const first = sh.write('a'.repeat(100_000), { timeoutMs: 30 })
   const second = sh.write('b'.repeat(10))

@@ -14,7 +14,7 @@ interface Machine {
 }
 
 /** How long what a test has ended may take to be gone, in milliseconds. */
-const SETTLES_MS = 1000
+const SETTLES_MS = 10_000
 
 /** Name of a cgroup that a test of this process makes; others' tests may run at the same time. */
 export const cgroupName = (name: string): string => `carrel-test-${process.pid}-${name}`

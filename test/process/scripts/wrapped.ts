@@ -15,6 +15,6 @@ if (what === 'close') {
   const begin = performance.now()
   await root.close()
   await Promise.all(blocked)
-  process.stdout.write(`closed ${performance.now() - begin < 1000 ? 'at once' : 'late'}\n`)
+  process.stdout.write(`closed ${performance.now() - begin < 4000 ? 'at once' : 'late'}\n`)
 }
 await Promise.all(blocked)
