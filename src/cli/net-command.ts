@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { InvalidInputError, SyscallError, UnsupportedError } from '../base/errors.ts'
 import type { VethEnd } from '../netlink/connect-veth.ts'
 import { report } from './report.ts'
 
@@ -59,11 +60,30 @@ async function connect(pid: number, flags: VethFlags): Promise<number> {
     import('./with-agent.ts'),
     import('../netlink/connect-veth.ts'),
   ])
-  const pair = await withAgent((agent) => connectVeth(agent, { pid, ...flags }))
+  const pair = await withAgent((agent) => inNetworkOf(pid, connectVeth(agent, { pid, ...flags })))
   const own = [pair.host.name, ...(flags.host?.addresses ?? []), ...(flags.bridge ? [`on ${flags.bridge.name}`] : [])]
   const other = [pair.guest.name, ...(flags.guest.addresses ?? []), `of ${pid}`]
   process.stdout.write(`${own.join(' ')} - ${other.join(' ')}\n`)
   return 0
+}
+
+/** What the kernel says of a process that is not there, or is somebody else's, in the words of who named it. */
+async function inNetworkOf<T>(pid: number, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.call !== 'openat') throw error
+    if (error.errno === 'ENOENT') {
+      const why = `${pid} is no process here: give the pid of one that lives`
+      throw new InvalidInputError(why, { field: 'pid', cause: error })
+    }
+    if (error.errno !== 'EACCES' && error.errno !== 'EPERM') throw error
+    throw new UnsupportedError(`The network of process ${pid} is not this user's to enter: ${error.message}`, {
+      fact: 'CAP_SYS_PTRACE',
+      remedy: 'give a process of your own, or be root of its namespaces',
+      cause: error,
+    })
+  }
 }
 
 async function show(pid: number | undefined, json: boolean): Promise<number> {
@@ -73,7 +93,9 @@ async function show(pid: number | undefined, json: boolean): Promise<number> {
     import('./net-view.ts'),
   ])
   const network = await withAgent(async (agent) => {
-    await using netlink = await Netlink.open(agent, pid === undefined ? {} : { namespace: { pid } })
+    await using netlink = await (pid === undefined
+      ? Netlink.open(agent)
+      : inNetworkOf(pid, Netlink.open(agent, { namespace: { pid } })))
     const [links, addresses, routes] = [
       await netlink.links.list(),
       await netlink.addresses.list(),

@@ -19,9 +19,12 @@ interface NsArguments extends Omit<NsOptions, 'pre' | 'root' | 'init' | 'args' |
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
+/** PID_MAX_LIMIT of the kernel (cgroup-v2.rst, pids.max) */
+const MOST_PIDS = 4_194_304
+
 function processes(value: string): number {
-  if (/^[1-9]\d{0,9}$/.test(value)) return Number(value)
-  throw new InvalidArgumentError('A whole number from 1 on is wanted.')
+  if (/^[1-9]\d{0,6}$/.test(value) && Number(value) <= MOST_PIDS) return Number(value)
+  throw new InvalidArgumentError(`A whole number from 1 to ${MOST_PIDS} is wanted.`)
 }
 
 /** `carrel ns`: namespaces, a program beside them and one in them; the tool of 2014 with its defaults made safe. */

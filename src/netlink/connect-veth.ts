@@ -39,8 +39,8 @@ const ATTEMPTS = 64
 
 /**
  * Connects the network of an agent with that of a process by a new pair of links, both up, and the process's loopback too. What fails
- * leaves no link behind, in neither of them, and no address on a bridge that was there.
- * @throws InvalidInputError for a name that is taken; StateError when both are in one network; SyscallError
+ * leaves no link behind, in neither of them, none up that was down, and no address on a bridge that was there.
+ * @throws InvalidInputError for a name that is taken, a gateway that the kernel refuses; StateError when both are in one network; SyscallError
  */
 export async function connectVeth(agent: Agent, options: VethOptions): Promise<VethPair> {
   checkOptions(options)
@@ -101,10 +101,12 @@ async function connect(sides: Sides, options: VethOptions): Promise<VethPair> {
     if (options.bridge) await findBridge(host, options.bridge, options.mtu, undo)
     const name = await createPair(sides, options)
     undo.push(() => host.links.remove(name))
-    await dress(host, name, { addresses: options.host?.addresses ?? [] })
+    await dress(host, name, options.host?.addresses)
+    await dress(guest, options.guest.name, options.guest.addresses)
+    if (options.gateway !== undefined) await addGateway(guest, options.gateway)
+    // Last, as going down again would take addresses along that were there before (IPv6).
+    if (options.bridge) await host.links.set(options.bridge.name, { up: true })
     await guest.links.set('lo', { up: true })
-    await dress(guest, options.guest.name, { addresses: options.guest.addresses ?? [] })
-    if (options.gateway !== undefined) await guest.routes.add({ to: 'default', via: options.gateway })
     return { host: await host.links.get(name), guest: await guest.links.get(options.guest.name) }
   } catch (error) {
     for (const step of undo.toReversed()) {
@@ -116,14 +118,32 @@ async function connect(sides: Sides, options: VethOptions): Promise<VethPair> {
   }
 }
 
+async function dress(netlink: Netlink, dev: string, addresses: readonly string[] = []): Promise<void> {
+  await addAddresses(netlink, dev, addresses)
+  await netlink.links.set(dev, { up: true })
+}
+
 /** Without asking whether somebody has an IPv6 address: on a new link nobody else can. */
-async function dress(netlink: Netlink, dev: string, { addresses }: { addresses: readonly string[] }): Promise<void> {
+async function addAddresses(netlink: Netlink, dev: string, addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
     const isNew =
       parseCidr(address, 'addresses').family === 'inet6' ? { flags: 'IFA_F_NODAD' as const } : { broadcast: 'auto' }
     await netlink.addresses.add({ dev, address, ...isNew })
   }
-  await netlink.links.set(dev, { up: true })
+}
+
+/** @throws InvalidInputError */
+async function addGateway(guest: Netlink, gateway: string): Promise<void> {
+  try {
+    await guest.routes.add({ to: 'default', via: gateway })
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error
+    const rule = `gateway ${gateway} cannot be the guest's default route: ${error.message}`
+    throw new InvalidInputError(`${rule}: give an address in a network of guest.addresses, and one default route`, {
+      field: 'gateway',
+      cause: error,
+    })
+  }
 }
 
 async function findBridge(
@@ -134,7 +154,8 @@ async function findBridge(
 ): Promise<void> {
   const found = await host.links.find(name)
   if (found && found.kind !== 'bridge') {
-    throw new InvalidInputError(`bridge.name "${name}" is a link of another kind: ${found.kind ?? 'hardware'}`, {
+    const rule = `bridge.name "${name}" is a link of another kind (${found.kind ?? 'hardware'})`
+    throw new InvalidInputError(`${rule}: name a bridge, or what is not there, to have one made`, {
       field: 'bridge.name',
     })
   }
@@ -145,7 +166,7 @@ async function findBridge(
   const there = (await host.addresses.list({ dev: name })).map(({ address, prefix }) => `${address}/${prefix}`)
   const missing = addresses.filter((address) => !there.includes(canonical(address)))
   if (found) undo.push(...missing.map((address) => () => removeIfThere(host, name, address)))
-  await dress(host, name, { addresses: missing })
+  await addAddresses(host, name, missing)
 }
 
 /** As the kernel tells an address: `FD00:0::1/64` is `fd00::1/64`. */

@@ -1,7 +1,8 @@
 import { UnsupportedError } from '../base/errors.ts'
-import { Cgroup } from '../cgroup/index.ts'
+import { Cgroup, ownOwner } from '../cgroup/index.ts'
 import { delegatedScope } from '../cgroup/systemd/index.ts'
 import type { NotApplied } from '../features/cgroups/find-refusal.ts'
+import { formatGroupName } from '../features/cgroups/owner.ts'
 import type { Resources } from '../features/cgroups/resources.ts'
 import type { CgroupFacts, HostFacts } from '../host/facts.ts'
 import { readCgroupFacts } from '../host/process-source.ts'
@@ -14,9 +15,12 @@ export interface Limits {
   readonly notApplied: readonly NotApplied[]
 }
 
+/** How ids of groups of `carrel ns` begin. */
+export const NS = 'ns-'
+
 /**
  * Puts the child into a group of its own with the limits that were asked for, before it has done anything. The group is named after
- * the child's pid, and goes with the root agent.
+ * the child's pid and this process: it goes with the root agent, and when that was killed `carrel gc` finds it by its dead owner.
  * @throws UnsupportedError naming the limit that this host cannot enforce, unless best effort was asked for
  */
 export async function limitChild(root: Agent, child: Agent, settings: NsSettings, facts: HostFacts): Promise<Limits> {
@@ -27,7 +31,10 @@ export async function limitChild(root: Agent, child: Agent, settings: NsSettings
     ...(memoryBytes === null ? {} : { memory: withoutSwap(memoryBytes, cgroups) }),
     ...(pids === null ? {} : { pids: { limit: pids } }),
   }
-  const group = await makeGroup(root, `carrel-ns-${child.pid}`, resources, { facts: cgroups, bestEffort })
+  const group = await makeGroup(root, formatGroupName(`${NS}${child.pid}`, ownOwner()), resources, {
+    facts: cgroups,
+    bestEffort,
+  })
   if ('reason' in group) return { group: null, notApplied: [group] }
   try {
     await group.add(child.pid)

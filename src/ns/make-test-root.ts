@@ -7,12 +7,13 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { InvalidInputError, UnsupportedError } from '../base/errors.ts'
 import { DEVICE_LINKS } from '../features/root/devices.ts'
 import { isStaticProgram } from '../linux/elf.ts'
@@ -78,14 +79,10 @@ const S_IFCHR = 0o020_000
  * @throws InvalidInputError when there is something at `directory`, UnsupportedError without a static busybox
  */
 export async function makeTestRoot(agent: Agent, directory: string, init: string): Promise<TestRoot> {
-  if (lstatSync(directory, { throwIfNoEntry: false })) {
-    throw new InvalidInputError(`DIR must not exist, and ${directory} does: remove it, or name another one`, {
-      field: 'DIR',
-    })
-  }
+  if (lstatSync(directory, { throwIfNoEntry: false })) throw taken(directory)
   assertFile(init)
   const busybox = findBusybox()
-  const topmost = mkdirSync(directory, { recursive: true }) ?? directory
+  const topmost = claim(directory)
   try {
     for (const name of ['.', ...DIRECTORIES]) makeDirectory(join(directory, name), OPEN.includes(name) ? 0o1777 : 0o755)
     const applets = copyBusybox(busybox, directory)
@@ -98,8 +95,36 @@ export async function makeTestRoot(agent: Agent, directory: string, init: string
     chmodSync(join(directory, 'init.sh'), 0o755)
     return { directory, applets, devices: await makeNodes(agent, directory) }
   } catch (error) {
-    rmSync(topmost, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true })
+    removeEmpty(dirname(directory), topmost)
     throw error
+  }
+}
+
+const taken = (directory: string): InvalidInputError =>
+  new InvalidInputError(`DIR must not exist, and ${directory} does: remove it, or name another one`, { field: 'DIR' })
+
+/** Makes it, with those above it; of two at once one has it. Gives the topmost that was made. */
+function claim(directory: string): string {
+  const above = dirname(directory)
+  const topmost = mkdirSync(above, { recursive: true })
+  try {
+    mkdirSync(directory)
+    return topmost ?? directory
+  } catch (error) {
+    if (topmost !== undefined) removeEmpty(above, topmost)
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? taken(directory) : error
+  }
+}
+
+/** From the lowest up to the topmost; what somebody has put something into meanwhile stays. */
+function removeEmpty(lowest: string, topmost: string): void {
+  for (let directory = lowest; directory.startsWith(topmost); directory = dirname(directory)) {
+    try {
+      rmdirSync(directory)
+    } catch {
+      return
+    }
   }
 }
 

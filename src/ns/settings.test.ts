@@ -21,7 +21,7 @@ const parse = (more: Partial<NsOptions> = {}, facts = ROOT): ReturnType<typeof p
 const K = 1024
 
 test('N04, D-N10: sizes are bytes, or k, m, g and t in either case', () => {
-  const rows = { '4096': 4096, '64b': 64, '64k': 64 * K, '64K': 64 * K, '3m': 3 * K ** 2, '3M': 3 * K ** 2 }
+  const rows = { '4096': 4096, '8192b': 8192, '64k': 64 * K, '64K': 64 * K, '3m': 3 * K ** 2, '3M': 3 * K ** 2 }
   const large = { '1g': K ** 3, '1G': K ** 3, '2t': 2 * K ** 4, '2T': 2 * K ** 4, '1GiB': K ** 3 }
   for (const [text, bytes] of Object.entries({ ...rows, ...large })) {
     assert.equal(parse({ memory: text }).memoryBytes, bytes, text)
@@ -43,6 +43,7 @@ test('D-N10: what is no size is refused with the rule', () => {
     ' ',
     '0',
     '0M',
+    '4095',
     '99999999999999999999',
   ]) {
     assert.throws(

@@ -116,10 +116,16 @@ function word<Word extends string>(value: string, words: readonly Word[], field:
   throw new InvalidInputError(`${field} must be ${words.join(' or ')}, not ${JSON.stringify(value)}`, { field })
 }
 
+/** Bytes. What is less the kernel counts as nothing */
+const PAGE = 4096
+
 function parseMemory(text: string): number {
   const bytes = parseBytes(text, 'memory')
-  if (bytes > 0) return bytes
-  throw new InvalidInputError('memory must be more than nothing: leave it out for no limit', { field: 'memory' })
+  if (bytes >= PAGE) return bytes
+  throw new InvalidInputError(
+    `memory must be at least ${PAGE} bytes, a page, not ${JSON.stringify(text)}: leave it out for no limit`,
+    { field: 'memory' },
+  )
 }
 
 /** sethostname(2): at most 64 bytes. */

@@ -161,7 +161,6 @@ test('X03: gc touches no group that a record names and that its names do not', a
       }
     },
     () => 'the group was not left',
-    5000,
   )
 })
 

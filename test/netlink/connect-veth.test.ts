@@ -42,11 +42,11 @@ async function reaches(from: Agent, to: Agent, address: string): Promise<boolean
   const family = address.includes(':') ? 'udp6' : 'udp4'
   const server = `import d from 'node:dgram'; const s = d.createSocket('${family}');
     s.on('message', (m, r) => s.send('back ' + m, r.port, r.address, () => s.close())); s.bind(9999, '${address}');
-    setTimeout(() => process.exit(3), 5000).unref()`
+    setTimeout(() => process.exit(3), 20_000).unref()`
   const client = `import d from 'node:dgram'; const s = d.createSocket('${family}');
     const t = setInterval(() => s.send('there', 9999, '${address}', () => {}), 50);
     s.on('error', () => {}); s.on('message', (m) => { process.stdout.write(m); clearInterval(t); s.close() });
-    setTimeout(() => process.exit(4), 5000).unref()`
+    setTimeout(() => process.exit(4), 20_000).unref()`
   const serving = node(to, server)
   const { stdout } = await node(from, client)
   await serving
@@ -109,9 +109,14 @@ test('X20: what fails late leaves no link and no bridge behind, in neither netwo
       bridge: { name: 'br0' },
       gateway: '192.0.2.1',
     }
-    await assert.rejects(connectVeth(host, options), { errno: 'ENETUNREACH', because: /invalid gateway/ })
+    assert.match(ip(guest, 'link', 'show', 'lo'), /state DOWN/)
+    await assert.rejects(connectVeth(host, options), {
+      field: 'gateway',
+      message: /ENETUNREACH: Nexthop has invalid gateway: give/,
+    })
     assert.doesNotMatch(ip(host, 'link'), /veth|br0/)
     assert.doesNotMatch(ip(guest, 'link'), /eth0/)
+    assert.match(ip(guest, 'link', 'show', 'lo'), /state DOWN/)
   }),
 )
 
@@ -136,9 +141,13 @@ test('X20: a bridge that was there keeps the addresses it had, and those alone, 
     const before = shown()
     const more = { name: 'br0', addresses: [...addresses, '10.2.0.1/24', 'fd01::1/64'] }
     const options = { pid, guest: { name: 'eth1' }, bridge: more }
-    await assert.rejects(connectVeth(host, { ...options, gateway: '192.0.2.1' }), { errno: 'ENETUNREACH' })
+    await assert.rejects(connectVeth(host, { ...options, gateway: '192.0.2.1' }), { field: 'gateway' })
     assert.deepEqual(shown(), before)
+    ip(host, 'link', 'set', 'br0', 'down')
+    await assert.rejects(connectVeth(host, { ...options, gateway: '192.0.2.1' }), { field: 'gateway' })
+    assert.doesNotMatch(ip(host, 'link', 'show', 'br0'), /[<,]UP[,>]/)
     await connectVeth(host, options)
+    assert.match(ip(host, 'link', 'show', 'br0'), /[<,]UP[,>]/)
     assert.ok(shown().includes('fd01::1/64'))
   }),
 )

@@ -55,7 +55,15 @@ test('X20: carrel net veth says what is taken or wrong, exits with 125, and leav
     const pid = String(guest.pid)
     const cases: readonly (readonly [words: string[], message: RegExp])[] = [
       [['--guest', 'lo'], /^carrel: guest\.name "lo" is taken by a link: choose another name/],
-      [['--guest', 'eth0', '--gateway', '192.0.2.1'], /ENETUNREACH: Nexthop has invalid gateway$/m],
+      [
+        ['--guest', 'eth0', '--gateway', '192.0.2.1'],
+        /^carrel: gateway 192\.0\.2\.1 cannot be .*ENETUNREACH: Nexthop has invalid gateway: give an address/m,
+      ],
+      [['--guest', 'all'], /^carrel: guest\.name "all" means every link/],
+      [
+        ['--guest', 'eth0', '--bridge', 'lo'],
+        /^carrel: bridge\.name "lo" is a link of another kind \(hardware\): name a/,
+      ],
       [['--guest', 'eth0=10.0.0.300/24'], /^carrel: guest\.addresses must be an IPv4 or IPv6 address/],
       [['--guest', 'eth0=10.0.0.1'], /^carrel: .*Addresses have a prefix/],
       [['--guest', 'eth0', '--host', 'v=10.0.0.1/24', '--bridge', 'br0'], /give them to the bridge/],
@@ -65,12 +73,14 @@ test('X20: carrel net veth says what is taken or wrong, exits with 125, and leav
       const { status, stderr } = net(host, 'veth', pid, ...words)
       assert.deepEqual([status, message.test(stderr)], [125, true], stderr)
     }
-    const gone = net(host, 'veth', '999999999', '--guest', 'eth0')
-    assert.deepEqual(
-      [gone.status, /ENOENT.*The network namespace of process 999999999$/m.test(gone.stderr)],
-      [125, true],
-      gone.stderr,
-    )
+    for (const words of [
+      ['veth', '999999999', '--guest', 'eth0'],
+      ['show', '999999999'],
+    ]) {
+      const { status, stderr } = net(host, ...words)
+      assert.equal(status, 125)
+      assert.match(stderr, /^carrel: 999999999 is no process here: give the pid of one that lives$/m)
+    }
     assert.equal(host.json('link').length + guest.json('link').length, 2, host.ip('link') + guest.ip('link'))
   }),
 )

@@ -1,32 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, before, test } from 'node:test'
-import { CARREL, start } from '../cli/carrel.ts'
-import { openFolder } from '../sandbox/build.ts'
+import { test } from 'node:test'
+import { CARREL, carrel, start } from '../cli/carrel.ts'
 import { eventually } from '../support/eventually.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { requires } from '../support/requires.ts'
-import { inside, makeRoot, ns, script, statusOf, written } from './ns.ts'
+import { inside, ns, script, statusOf, written, useRoot } from './ns.ts'
 
 // What INIT finds around it: its namespaces, its root, what it may not do, and what becomes of its exit code and its signals.
 
 checkMachine()
 const needs = requires({ root: true, program: '/bin/busybox' })
-let folder = ''
-let root = ''
-before(() => {
-  if (needs.skip !== false) return
-  folder = openFolder('ns')
-  root = makeRoot(folder)
-})
-after(() => {
-  if (folder) rmSync(folder, { recursive: true })
-})
+const { folder, root } = useRoot('ns', needs)
 
 const KINDS = ['mnt', 'pid', 'uts', 'ipc', 'cgroup', 'net', 'user', 'time'] as const
 const links = `for kind in ${KINDS.join(' ')}; do readlink /proc/self/ns/$kind; done`
@@ -119,6 +109,27 @@ test('N08, N12, D-N04, D-N13: INIT gets PATH, its arguments as they are, three d
     '/',
   ]
   assert.deepEqual(stdout.trimEnd().split('\n').sort(), lines.sort())
+})
+
+test('D-N04: a directory as a stream, by which INIT would get out of its root, is refused by name', needs, () => {
+  const host = openSync('/', 'r')
+  try {
+    for (const [stdio, name] of [
+      [[host, 'pipe', 'pipe'], 'stdin'],
+      [['pipe', host, 'pipe'], 'stdout'],
+    ] as const) {
+      for (const words of [
+        ['ns', '-', root, '/bin/true'],
+        ['run', '--', 'true'],
+      ]) {
+        const { status, stderr } = carrel(words, { stdio: [...stdio] })
+        assert.equal(status, 125, words.join(' '))
+        assert.match(stderr, new RegExp(`^carrel: ${name} is a directory.*redirect it to a file or to /dev/null$`, 'm'))
+      }
+    }
+  } finally {
+    closeSync(host)
+  }
 })
 
 test('N07, D-N09: INIT is looked for inside ROOT, links in it lead nowhere else', needs, () => {

@@ -1,27 +1,22 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { openFolder } from '../sandbox/build.ts'
+import { test } from 'node:test'
+import { CARREL } from '../cli/carrel.ts'
+import { eventually } from '../support/eventually.ts'
+import { descendants } from '../support/proc.ts'
 import { hierarchyOf } from '../support/hierarchies.ts'
-import { checkMachine } from '../support/machine-check.ts'
+import { cgroupName, checkMachine } from '../support/machine-check.ts'
 import { requires } from '../support/requires.ts'
-import { makeRoot, ns, script, written } from './ns.ts'
+import { ns, script, written, useRoot } from './ns.ts'
 
 // Limits, in the files of the kernel while the container lives, and in what it can do.
 
 checkMachine()
 const needs = requires({ root: true, program: '/bin/busybox', hierarchies: ['memory', 'pids'] })
-let folder = ''
-let root = ''
-before(() => {
-  if (needs.skip !== false) return
-  folder = openFolder('ns-limits')
-  root = makeRoot(folder)
-})
-after(() => {
-  if (folder) rmSync(folder, { recursive: true })
-})
+const { folder, root } = useRoot('ns-limits', needs)
 
 /** A PRE that writes down what files of the group of a controller say. */
 function noting(controller: string, files: readonly string[]): string {
@@ -36,7 +31,7 @@ function noting(controller: string, files: readonly string[]): string {
 
 function assertRemoved(controller: string): void {
   const group = written(folder, `${controller}-group`)
-  assert.match(group, /\/carrel-ns-\d+$/)
+  assert.match(group, /\/carrel-ns-\d+\.\d+-\d+-\w+$/)
   assert.ok(existsSync(join(hierarchyOf(controller) ?? '', group, '..')))
   const left = readdirSync('/sys/fs/cgroup').filter((name) => existsSync(join('/sys/fs/cgroup', name, group)))
   assert.deepEqual(left, [])
@@ -110,3 +105,53 @@ test('D-N10: help tells the default there is, and a negative size is refused', n
     /^carrel: memory must be a whole number of bytes, not "-5": write it like 512k, 256M, 1G or 268435456$/m,
   )
 })
+
+test(
+  'X03: gc removes the group whose carrel and whose agent were killed together, and none of a live one',
+  needs,
+  async () => {
+    const own = join(hierarchyOf('memory') ?? '', groupOf('memory'), cgroupName('ns-gc'))
+    mkdirSync(own)
+    try {
+      // What is made by processes of this group is made below it, and `gc` looks there: tests at the same time have theirs elsewhere.
+      const entering = `echo $$ >${own}/cgroup.procs; exec $CARREL "$@"`
+      const words = ['ns', '-m', '64M', '-', root, '/bin/sh', '--', '-c', 'echo ready; sleep 1000']
+      const env = {
+        ...process.env,
+        CARREL: `${process.execPath} ${CARREL}`,
+        CARREL_RUNTIME_DIR: join(folder, 'records'),
+      }
+      const gc = (): string => execFileSync('bash', ['-c', entering, 'gc', 'gc'], { env, encoding: 'utf8' })
+      const child = spawn('bash', ['-c', entering, 'ns', ...words], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      const ended = once(child, 'exit')
+      await once(child.stdout, 'data')
+      const [group = ''] = readdirSync(own).filter((name) => name.startsWith('carrel-ns-'))
+      assert.equal(gc(), 'Nothing is left of dead owners\n')
+      child.kill('SIGSTOP')
+      for (const { pid } of descendants(child.pid ?? 0)) killIfThere(pid)
+      child.kill('SIGKILL')
+      await ended
+      assert.equal(existsSync(join(own, group)), true)
+      assert.ok(gc().startsWith(`removed container ns-`))
+      assert.equal(existsSync(join(own, group)), false)
+    } finally {
+      await eventually(
+        () => readFileSync(join(own, 'cgroup.procs'), 'utf8') === '',
+        () => `somebody is in ${own}`,
+      )
+      rmdirSync(own)
+    }
+  },
+)
+
+/** This process's group in the hierarchy of a controller. */
+const groupOf = (controller: string): string =>
+  new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? ''
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It went with one that was killed before it.
+  }
+}

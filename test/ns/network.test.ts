@@ -2,27 +2,17 @@ import assert from 'node:assert/strict'
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { CARREL } from '../cli/carrel.ts'
-import { openFolder } from '../sandbox/build.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { requires } from '../support/requires.ts'
-import { EXAMPLES, inside, makeRoot, script } from './ns.ts'
+import { EXAMPLES, inside, script, useRoot } from './ns.ts'
 
 // The example scripts. A network namespace plays the host, with a /run of its own; ip(8) and nft(8) only look.
 
 checkMachine()
 const needs = requires({ root: true, program: '/bin/busybox' })
-let folder = ''
-let root = ''
-before(() => {
-  if (needs.skip !== false) return
-  folder = openFolder('ns-network')
-  root = makeRoot(folder)
-})
-after(() => {
-  if (folder) rmSync(folder, { recursive: true })
-})
+const { folder, root } = useRoot('ns-network', needs)
 
 const PRE = join(EXAMPLES, 'pre.sh')
 const COMMAND = `${process.execPath} ${CARREL}`

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { SpawnSyncOptions, SpawnSyncReturns } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { after, before } from 'node:test'
 import { carrel } from '../cli/carrel.ts'
+import { openFolder } from '../sandbox/build.ts'
 import { REPOSITORY } from '../support/repository.ts'
 
 /** The example scripts, as the documentation shows them. */
@@ -18,6 +20,18 @@ export function makeRoot(folder: string): string {
   const { status, stderr } = carrel(['mk-test-root', root])
   assert.equal(status, 0, stderr)
   return root
+}
+
+/** Once in a file: a folder of the test's with a busybox root, both gone after it. Where tests are skipped there is neither. */
+export function useRoot(
+  name: string,
+  { skip }: { readonly skip: string | false },
+): { readonly folder: string; readonly root: string } {
+  if (skip !== false) return { folder: '', root: '' }
+  const folder = openFolder(name)
+  before(() => void makeRoot(folder))
+  after(() => rmSync(folder, { recursive: true }))
+  return { folder, root: join(folder, 'root') }
 }
 
 /** What a shell script prints as INIT of a root; it must succeed. */

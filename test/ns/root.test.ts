@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync,
   lstatSync,
@@ -12,27 +13,19 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { CARREL, carrel } from '../cli/carrel.ts'
-import { openFolder } from '../sandbox/build.ts'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { CARREL, carrel, start } from '../cli/carrel.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { requires } from '../support/requires.ts'
-import { EXAMPLES, inside, makeRoot, ns } from './ns.ts'
+import { EXAMPLES, inside, ns, useRoot } from './ns.ts'
 
 // The test root, and the /dev that a container sees.
 
 checkMachine()
 const needs = requires({ root: true, program: '/bin/busybox' })
-let folder = ''
-let root = ''
-before(() => {
-  if (needs.skip !== false) return
-  folder = openFolder('ns-root')
-  root = makeRoot(folder)
-})
-after(() => {
-  if (folder) rmSync(folder, { recursive: true })
-})
+const { folder, root } = useRoot('ns-root', needs)
 
 const major = (device: number): number => (device >> 8) & 0xfff
 const minor = (device: number): number => (device & 0xff) | ((device >> 12) & 0xfff00)
@@ -71,6 +64,26 @@ test('N19: mk-test-root refuses what exists, and leaves it as it is; its default
   assert.deepEqual(readdirSync(root), names)
   assert.match(carrel(['mk-test-root', '--help']).stdout, /default: \/tmp\/zzroot/)
 })
+
+test(
+  'N19: of two that make a root in one place at once, one makes it whole, and the other leaves it alone',
+  needs,
+  async () => {
+    const [above, place] = [join(folder, 'at-once'), join(folder, 'at-once/root')]
+    const all = [0, 1, 2].map(() => start(['mk-test-root', place], { stdio: ['ignore', 'ignore', 'pipe'] }))
+    const ended = await Promise.all(
+      all.map(async (each) => {
+        const closed = once(each, 'close')
+        return { message: await text(each.stderr as Readable), code: (await closed)[0] as number | null }
+      }),
+    )
+    const losers = ended.filter(({ code }) => code !== 0)
+    assert.equal(losers.length, 2)
+    for (const { message } of losers) assert.match(message, /^carrel: DIR must not exist, and /)
+    assert.deepEqual(readdirSync(above), ['root'])
+    assert.equal(inside(place, 'echo whole'), 'whole\n')
+  },
+)
 
 test('N19: an --init that is no file is refused by name, before anything is made', needs, () => {
   for (const init of ['/nonexistent', folder]) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { CARREL } from '../cli/carrel.ts'
 import { eventually } from '../support/eventually.ts'
 import { scratch, undoAfterTest, useOci } from '../support/oci.ts'
 import { descendants, isAlive, namespaceOf, seen, statusField, withCommandLine } from '../support/proc.ts'
@@ -248,8 +249,20 @@ test('L02: what is no directory of a container is refused by name, and nothing i
   assert.match(where(one.file('etc')).stderr, /etc has no container\.json/)
   assert.match(
     one.nsinit(['--data-path', '/nowhere', 'exec', 'true']).stderr,
-    /data directory \/nowhere cannot be opened: ENOENT/,
+    /data directory \/nowhere does not exist: make it/,
   )
+  const removed = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+  const words = ['sh', '-c', removed, 'sh', process.execPath, CARREL, 'nsinit']
+  const inRemoved = (more: readonly string[]) => {
+    const [program = '', ...rest] = [...words, ...more]
+    return spawnSync(program, rest, { cwd: one.path, encoding: 'utf8' })
+  }
+  assert.match(
+    inRemoved(['exec', 'true']).stderr,
+    /^carrel: The working directory was removed: cd to one that is there$/m,
+  )
+  // It stands for nothing that is named.
+  assert.match(inRemoved(['--data-path', one.path, 'stats']).stderr, /^carrel: No container lives in /)
   const root = one.nsinit(['--data-path', one.path, 'exec', 'true'], { cwd: '/' })
   assert.deepEqual([root.status, root.stderr.includes('would be that of the host')], [125, true], root.stderr)
   assert.equal(one.stored, undefined)

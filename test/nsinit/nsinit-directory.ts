@@ -37,10 +37,16 @@ export interface Running {
 /** A machine in software takes seconds to load the command line */
 const SLOW_MS = 20_000
 
-/** Directory of states of root's containers. */
-const STORE = '/run/carrel-nsinit'
+/** Directory of states of root's containers; a test that lets `carrel gc` loose has one of its own. */
+export const store = (): string => `${process.env['CARREL_RUNTIME_DIR'] ?? '/run/carrel'}-nsinit`
 
-const PATH = process.env['PATH'] ?? '/usr/bin:/bin'
+const { PATH = '/usr/bin:/bin' } = process.env
+
+/** What nsinit gets of the environment of the tests. */
+function ownEnvironment(): Record<string, string> {
+  const named = process.env['CARREL_RUNTIME_DIR']
+  return { PATH, ...(named === undefined ? {} : { CARREL_RUNTIME_DIR: named }) }
+}
 
 /** What most containers of the tests have. */
 export const NAMESPACES = { NEWNS: true, NEWUTS: true, NEWIPC: true, NEWPID: true, NEWNET: true } as const
@@ -77,7 +83,7 @@ export class NsinitDirectory {
     const [, ...rest] = this.#words(words)
     return spawnSync(process.execPath, rest, {
       cwd,
-      env: { PATH, ...env },
+      env: { ...ownEnvironment(), ...env },
       input: stdin,
       encoding: 'utf8',
       stdio: ['pipe', 'pipe', 'pipe', ...descriptors],
@@ -105,7 +111,7 @@ export class NsinitDirectory {
   /** The same for any command of `carrel nsinit` */
   background(words: readonly string[], { cwd = this.path, env = {} }: NsinitOptions = {}): Running {
     const [, ...rest] = this.#words(words)
-    const child = spawn(process.execPath, rest, { cwd, env: { PATH, ...env } })
+    const child = spawn(process.execPath, rest, { cwd, env: { ...ownEnvironment(), ...env } })
     undoAfterTest(() => void child.kill('SIGKILL'))
     let [text, errors] = ['', '']
     child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
@@ -140,7 +146,7 @@ export class NsinitDirectory {
     const { dev, ino } = statSync(this.path, { bigint: true })
     const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
     const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn)
-    const path = join(STORE, `nsinit-${major}.${minor}-${ino}`)
+    const path = join(store(), `nsinit-${major}.${minor}-${ino}`)
     return existsSync(path) ? path : undefined
   }
 

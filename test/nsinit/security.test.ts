@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { CARREL } from '../cli/carrel.ts'
 import { asUser, installForEverybody, USER } from '../rootless/ordinary-user.ts'
 import { eventually } from '../support/eventually.ts'
 import { makeRoot } from '../support/oci-bundle.ts'
@@ -60,6 +61,29 @@ test(
     const seen = one.has('seen') ? readFileSync(one.file('seen'), 'utf8') : ''
     assert.equal(/^\/(?!memfd:)/m.test(seen), false, seen)
     assert.equal(isAlive(live.pid), true)
+  },
+)
+
+test(
+  'D-L14: a directory as stdin, by which a command would get out of the root, is refused; also for who joins',
+  NEEDS,
+  async () => {
+    const one = new NsinitDirectory()
+    const fromRoot = () =>
+      spawnSync('sh', ['-c', `exec ${process.execPath} ${CARREL} nsinit exec true </`], {
+        cwd: one.path,
+        encoding: 'utf8',
+      })
+    const refused = /^carrel: stdin is a directory.*redirect it to a file or to \/dev\/null$/m
+    const alone = fromRoot()
+    assert.deepEqual([alone.status, one.stored, one.groups], [125, undefined, []])
+    assert.match(alone.stderr, refused)
+    const live = await one.live()
+    const joining = fromRoot()
+    assert.equal(joining.status, 125)
+    assert.match(joining.stderr, refused)
+    process.kill(live.pid, 'SIGKILL')
+    await live.ended
   },
 )
 

@@ -35,9 +35,7 @@ test(
     // The number of a terminal is as the host counts them too; its controlling terminal is this one (proc_pid_stat(5) field 7).
     await tmux.shows(/^\/dev\/pts\/0\n27 90\n88 620 0\n0 +ptmx\n34816$/)
     tmux.resize(70, 21)
-    await sleep(200)
-    tmux.line('clear; stty size')
-    await tmux.shows(/^21 70$/)
+    await tmux.showsAfter('clear; stty size', /^21 70$/)
     tmux.line('sleep 1000')
     await sleep(200)
     tmux.keys('C-c')

@@ -20,6 +20,8 @@ test('checkLinkName() takes what dev_valid_name() of the kernel takes', () => {
     'à',
     'a%d',
     'a%',
+    'all',
+    'default',
   ]) {
     assert.throws(
       () => checkLinkName(name, 'peer.name'),

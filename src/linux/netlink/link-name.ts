@@ -31,6 +31,8 @@ function brokenRule(name: string, template: boolean): string | undefined {
   }
   if (REFUSED.test(name) || bytes.includes(0xa0)) return 'has a character that no name may have: no spaces, "/" and ":"'
   if (name === '.' || name === '..') return 'is a directory, and names of links are directories of sysfs: take another'
+  if (name === 'all' || name === 'default')
+    return 'means every link below /proc/sys/net (devinet_sysctl_register): take another'
   if (!name.includes('%')) return undefined
   if (!template) return 'has a "%", where the kernel would choose a number: write the whole name'
   return /^[^%]*%d[^%]*$/.test(name) ? undefined : 'may have one "%d", where the kernel puts a number, and no other "%"'

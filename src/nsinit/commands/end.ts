@@ -1,5 +1,5 @@
 import type { Kernel } from '../../kernel/kernel.ts'
-import { containerId, type DataDirectory, openDataDirectory } from '../lifecycle/data-directory.ts'
+import { findDataDirectory } from '../lifecycle/data-directory.ts'
 import { endContainer } from '../lifecycle/end-container.ts'
 import { nsinitContext } from '../lifecycle/nsinit-context.ts'
 
@@ -17,17 +17,7 @@ export interface EndGiven {
  * exit code of the container.
  */
 export async function run(kernel: Kernel, { id, dataPath, of, exitCode }: EndGiven): Promise<number> {
-  const data = dataOf(kernel, id, dataPath)
+  const data = findDataDirectory(kernel, id, dataPath)
   await endContainer({ context: nsinitContext(kernel), id, ...(data ? { data } : {}) }, { of })
   return exitCode
-}
-
-/** Undefined when it was moved or removed meanwhile: what has its name is none of this container's. */
-function dataOf(kernel: Kernel, id: string, path: string): DataDirectory | undefined {
-  try {
-    const data = openDataDirectory(kernel, path)
-    return containerId(data) === id ? data : undefined
-  } catch {
-    return undefined
-  }
 }

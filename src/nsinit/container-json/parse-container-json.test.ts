@@ -260,6 +260,12 @@ test('L21: parseContainerJson() reads limits, and where the group is', () => {
   })
   assert.match(refusal({ cgroups: { parent: 'docker' } }), /^\/cgroups\/name is missing: parent alone/)
   assert.match(refusal({ cgroups: { name: '..' } }), /^\/cgroups\/name must be the name of a group/)
+  for (const wrong of [{ name: 'tasks' }, { name: 'a', parent: '/docker/cgroup.procs' }]) {
+    assert.match(
+      refusal({ cgroups: wrong }),
+      /^\/cgroups\/(?:name|parent) must not look like a file that the kernel has/,
+    )
+  }
   assert.match(refusal({ cgroups: { name: 'a', parent: 'b/../..' } }), /^\/cgroups\/parent must be the name of a group/)
   assert.match(refusal({ cgroups: { name: 'a', slice: 'x' } }), /^\/cgroups\/slice must be a slice of systemd/)
   assert.match(refusal({ cgroups: { freezer: 'frozen' } }), /^\/cgroups\/freezer must be FROZEN or THAWED/)

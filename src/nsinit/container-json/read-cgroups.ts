@@ -1,5 +1,6 @@
 import { checkChoice, refuse } from '../../bundle/config/fields.ts'
 import { isCpuList } from '../../features/cgroups/cpu-list.ts'
+import { isKernelFile } from '../../features/cgroups/group-name.ts'
 import type { ContainerCgroups } from './container-config.ts'
 import { readAllowedDevices } from './read-devices.ts'
 import { flagOf, onlyOne, pointerOf, type Section, section, textOf, wholeOf } from './section.ts'
@@ -54,6 +55,12 @@ function readPlace(from: Section): Pick<ContainerCgroups, 'name' | 'parent' | 's
 
 /** A colon is what /proc/PID/cgroup separates by (cgroups(7)). */
 function checkGroupName(name: string, at: string): void {
+  if (isKernelFile(name)) {
+    refuse(
+      at,
+      `must not look like a file that the kernel has in every group, as ${JSON.stringify(name)} does: choose another`,
+    )
+  }
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (name !== '.' && name !== '..' && /^[^/:\u0000-\u001f\u007f]{1,85}$/u.test(name)) return
   refuse(at, `must be the name of a group, at most 85 letters without "/" and ":", not ${JSON.stringify(name)}`)

@@ -1,4 +1,5 @@
 import { checkAbsolute, checkBoolean, objectOf, pointerPart, refuse } from '../../bundle/config/fields.ts'
+import { findOverlap } from '../../bundle/config/check-id-mappings.ts'
 import { didYouMean } from '../../linux/nearest.ts'
 import { type ContainerNamespace, type IdRange, NAMESPACE_NAMES, type NamespaceName } from './container-config.ts'
 import { countOf, eachOf, pointerOf, type Section, section, textOf } from './section.ts'
@@ -68,15 +69,10 @@ export function readIdRanges(from: Section, key: string): readonly IdRange[] | u
 }
 
 function checkOverlap(ranges: readonly IdRange[], at: string, side: 'containerId' | 'hostId'): void {
-  const order = ranges.map((range, index) => ({ first: range[side], end: range[side] + range.size, index }))
-  order.sort((a, b) => a.first - b.first)
-  order.forEach(({ first, index }, place) => {
-    const before = order[place - 1]
-    if (before && before.end > first) {
-      refuse(
-        `${at}/${index}`,
-        `has ids that entry ${before.index} has too (user_namespaces(7)): let ranges not overlap`,
-      )
-    }
-  })
+  const found = findOverlap(ranges.map((range) => ({ first: range[side], size: range.size })))
+  if (!found) return
+  refuse(
+    `${at}/${found.index}`,
+    `has ids that entry ${found.other} has too (user_namespaces(7)): let ranges not overlap`,
+  )
 }

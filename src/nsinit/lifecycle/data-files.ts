@@ -2,6 +2,7 @@ import { StateError, SyscallError } from '../../base/errors.ts'
 import { readOwnFile, removeFile, writeAtomic } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { isAlive } from '../../kernel/process.ts'
+import { stat } from '../../kernel/stat.ts'
 import type { ContainerRecord } from '../../oci/state/container-record.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { bootId } from './find-container.ts'
@@ -43,6 +44,8 @@ export function writeDataFiles(kernel: Kernel, { fd, path, identity }: DataDirec
 export function removeDataFiles(kernel: Kernel, { fd, path }: DataDirectory, warn: (text: string) => void): void {
   for (const name of DATA_FILES) {
     try {
+      // What is not there cannot be removed from a read-only file system either (EROFS).
+      if (stat(kernel, [fd, name], { follow: false }) === undefined) continue
       removeFile(kernel, [fd, name])
     } catch (error) {
       warn(`${path}/${name} stays: ${(error as Error).message}`)

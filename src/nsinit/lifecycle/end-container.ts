@@ -1,37 +1,58 @@
 import type { ContainerRecord } from '../../oci/state/container-record.ts'
+import type { Context } from '../../oci/context.ts'
 import { deleteContainer } from '../../oci/lifecycle/delete-container.ts'
+import { endGroup } from '../../oci/cgroups/end-group.ts'
 import { endFirst } from '../../oci/lifecycle/end-first.ts'
 import { instanceOf } from '../../oci/lifecycle/record-of.ts'
 import { removeDataFiles } from './data-files.ts'
 import { detached } from './detach.ts'
 import type { Nsinit } from './nsinit-context.ts'
-import { isOfThisBoot } from './find-container.ts'
-import { stateOf } from './nsinit-state.ts'
+import { isOfThisBoot, liveStatus } from './find-container.ts'
+import { networkOf, parentsOf } from './nsinit-state.ts'
+import { removeParents } from './parent-groups.ts'
 
 /** Which container is to be ended. */
 export interface Ending {
   /** `instanceOf` it; another one that lives in the directory by now stays. Absent: whichever there is */
   readonly of?: string
+  /** One that lives stays */
+  readonly onlyLeft?: boolean
 }
 
 /** Ends the container of a directory, and removes all that there is of it: processes, groups, interfaces, files, the record. */
 export async function endContainer(
   { context, data, id }: Pick<Nsinit, 'context' | 'id'> & Partial<Pick<Nsinit, 'data'>>,
-  { of }: Ending = {},
+  { of, onlyLeft = false }: Ending = {},
 ): Promise<void> {
   const { kernel, store, log } = context
   const found = store.find(id, { lock: true })
   if (found === undefined || (of !== undefined && !isInstance(found, of))) return
+  if (onlyLeft && found !== 'incomplete' && liveStatus(context, found) !== undefined) return
   if (data) removeDataFiles(kernel, data, (text) => log.warn(text))
+  // What was written ahead, when it was killed while it was being made.
+  const { groups, annotations } = found === 'incomplete' ? store.leftOf(id) : found
   // Nothing else of it has outlived a boot, and its numbers belong to others.
-  if (found !== 'incomplete' && !isOfThisBoot(kernel, found)) return store.remove(id)
+  if (!isOfThisBoot(kernel, { annotations })) return store.remove(id)
   // Its processes first: an interface that goes under them would be an error of theirs.
-  if (found !== 'incomplete') {
-    endFirst(kernel, found)
-    await detached(context, stateOf(found).network_state)
-  }
+  if (found !== 'incomplete') endFirst(kernel, found)
+  await detached(context, networkOf(annotations))
+  if (ownGroups(context, id, groups).length < groups.length) return store.remove(id)
+  endGroup(kernel, groups)
+  removeParents(context, parentsOf(annotations))
   await deleteContainer(context, id, { force: true })
 }
 
 const isInstance = (found: ContainerRecord | 'incomplete', of: string): boolean =>
   found !== 'incomplete' && instanceOf(found) === of
+
+/**
+ * Without those that a live container of another directory has taken over: a group that somebody has left empty is anybody's who is
+ * configured to use it.
+ */
+export function ownGroups(context: Context, id: string, groups: ContainerRecord['groups']): ContainerRecord['groups'] {
+  const others = context.store
+    .list()
+    .records.filter((each) => each.id !== id && liveStatus(context, each) !== undefined)
+  const taken = new Set(others.flatMap((each) => each.groups.map(({ directory }) => directory)))
+  return groups.filter(({ directory }) => !taken.has(directory))
+}

@@ -1,10 +1,11 @@
 import { StateError } from '../../base/errors.ts'
 import { parseConfig } from '../../bundle/config/parse-config.ts'
 import type { Config } from '../../bundle/spec.ts'
-import { readText } from '../../kernel/files.ts'
+import { readLink, readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ContainerRecord, ContainerStatus } from '../../oci/state/container-record.ts'
 import { ANNOTATIONS, type NsinitState, stateOf } from './nsinit-state.ts'
+import type { Context } from '../../oci/context.ts'
 import type { Nsinit } from './nsinit-context.ts'
 
 /** A container that lives. */
@@ -22,13 +23,40 @@ export interface LiveContainer {
  * @throws InvalidInputError, UnsupportedError for a store that cannot be believed
  */
 export function findContainer({ context, id }: Nsinit): LiveContainer | undefined {
-  const { kernel, store } = context
+  const { store } = context
   const record = store.find(id)
-  if (record === undefined || record === 'incomplete' || !isOfThisBoot(kernel, record)) return undefined
-  const status = store.status(record)
-  if (status === 'stopped' || status === 'creating') return undefined
+  if (record === undefined || record === 'incomplete') return undefined
+  const status = liveStatus(context, record)
+  if (status === undefined) return undefined
   return { record, config: parseConfig(store.configText(id)).config, state: stateOf(record), status }
 }
+
+/**
+ * What the kernel says of the container of a record; undefined when it lives no more.
+ * @throws StateError for one of another pid namespace, whose processes have other numbers here or none
+ */
+export function liveStatus(
+  { kernel, store }: Pick<Context, 'kernel' | 'store'>,
+  record: ContainerRecord,
+): ContainerStatus | undefined {
+  if (!isOfThisBoot(kernel, record)) return undefined
+  assertHere(kernel, record)
+  const status = store.status(record)
+  return status === 'stopped' || status === 'creating' ? undefined : status
+}
+
+/** @throws StateError */
+export function assertHere(kernel: Kernel, { annotations }: Pick<ContainerRecord, 'annotations'>): void {
+  const theirs = annotations[ANNOTATIONS.pidns]
+  if (theirs === undefined || theirs === pidNamespace(kernel)) return
+  throw new StateError(
+    `The container of ${annotations[ANNOTATIONS.data]} was started in another pid namespace (${theirs}), where alone it can be told ` +
+      'whether it lives: run nsinit there',
+    { state: 'unknown', wanted: 'of this pid namespace' },
+  )
+}
+
+export const pidNamespace = (kernel: Kernel): string => readLink(kernel, '/proc/self/ns/pid') ?? ''
 
 /** The same for a command that needs one. @throws StateError when none lives there, and as `findContainer` */
 export function getContainer(nsinit: Nsinit): LiveContainer {

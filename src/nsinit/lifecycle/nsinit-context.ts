@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Context } from '../../oci/context.ts'
 import { Log } from '../../oci/log.ts'
@@ -27,7 +28,7 @@ export function openNsinit(kernel: Kernel, { dataPath: given }: NsinitOptions = 
 
 /** The context of `src/oci` for its containers. Environment variable `log` names a file for what is to be told. */
 export function nsinitContext(kernel: Kernel, cgroupManager: 'cgroupfs' | 'systemd' = 'cgroupfs'): Context {
-  const root = stateRoot(kernel, undefined, 'carrel-nsinit')
+  const root = stateRoot(kernel, namedRoot(kernel), 'carrel-nsinit')
   const { log: file } = kernel.env
   return {
     kernel: withoutSockets(kernel),
@@ -35,6 +36,14 @@ export function nsinitContext(kernel: Kernel, cgroupManager: 'cgroupfs' | 'syste
     log: new Log(kernel, { ...(file ? { file } : {}), format: 'text', debug: false, name: 'carrel nsinit' }),
     store: new StateStore(kernel, root),
   }
+}
+
+/** Beside the records of sandboxes, where a directory is named for those: one variable for all that `carrel gc` looks at. */
+function namedRoot({ env: { CARREL_RUNTIME_DIR: named = '' } }: Kernel): string | undefined {
+  if (named === '') return undefined
+  if (named.startsWith('/')) return `${named.replace(/\/+$/, '')}-nsinit`
+  const rule = `CARREL_RUNTIME_DIR must be an absolute path, not ${JSON.stringify(named)}`
+  throw new InvalidInputError(`${rule}: give one, or unset it`, { field: 'CARREL_RUNTIME_DIR' })
 }
 
 /** Sockets that a service manager handed to the caller (sd_listen_fds(3)) are not for containers: what one gets is in container.json. */

@@ -19,8 +19,12 @@ export const ANNOTATIONS = {
   data: 'org.carrel.nsinit.data',
   /** Boot that the container was started in */
   boot: 'org.carrel.nsinit.boot',
-  /** JSON of a `NetworkState` */
+  /** What /proc/self/ns/pid was: pids are of one pid namespace */
+  pidns: 'org.carrel.nsinit.pid_namespace',
+  /** JSON of a `NetworkState`; before there is one, of the bridges that are asked for */
   network: 'org.carrel.nsinit.network_state',
+  /** JSON of a list: levels above the group that are there for the sake of this container or one before it, the deepest first */
+  parents: 'org.carrel.nsinit.parent_groups',
 } as const
 
 /** From the record of a container. */
@@ -31,8 +35,17 @@ export function stateOf({ pid, startTime, groups, annotations }: ContainerRecord
   return {
     init_pid: pid,
     init_start_time: String(startTime),
-    network_state: JSON.parse(annotations[ANNOTATIONS.network] ?? '{}') as NetworkState,
+    network_state: networkOf(annotations),
     cgroup_paths: Object.fromEntries(paths),
     boot_id: annotations[ANNOTATIONS.boot] ?? '',
   }
 }
+
+type Annotations = ContainerRecord['annotations']
+
+/** Of the annotations of a record. */
+export const networkOf = (annotations: Annotations): NetworkState =>
+  JSON.parse(annotations[ANNOTATIONS.network] ?? '{}') as NetworkState
+
+export const parentsOf = (annotations: Annotations): readonly string[] =>
+  JSON.parse(annotations[ANNOTATIONS.parents] ?? '[]') as readonly string[]

@@ -1,8 +1,8 @@
 import { InvalidInputError, SyscallError } from '../../base/errors.ts'
-import { openDirectory, workingDirectory } from '../../kernel/directories.ts'
+import { openDirectory } from '../../kernel/directories.ts'
 import { readLink } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { type DataDirectory, identityOf } from './data-directory.ts'
+import { type DataDirectory, here, identityOf } from './data-directory.ts'
 
 /** The directory that becomes the root of a container. */
 export interface RootDirectory {
@@ -22,7 +22,7 @@ export function openRootDirectory(
   { path: data }: DataDirectory,
   given: string | undefined,
 ): RootDirectory {
-  const asked = given === undefined ? workingDirectory(kernel) : given.startsWith('/') ? given : `${data}/${given}`
+  const asked = given === undefined ? here(kernel, '/rootfs') : given.startsWith('/') ? given : `${data}/${given}`
   const fd = openAsked(kernel, asked)
   const path = readLink(kernel, `/proc/self/fd/${fd}`) ?? asked
   if (path !== '/') return { path, fd, identity: identityOf(kernel, fd) }

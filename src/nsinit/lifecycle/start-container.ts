@@ -5,9 +5,10 @@ import { freeze } from '../../oci/cgroups/freeze.ts'
 import type { Context } from '../../oci/context.ts'
 import { type Bundle, createContainer, type Created } from '../../oci/lifecycle/create-container.ts'
 import { OwnRights } from '../../oci/lifecycle/facts.ts'
-import { adoptOrphans, followContainer, holdOut, type OwnEnd } from '../../oci/lifecycle/follow.ts'
+import { adoptOrphans, followContainer, type OwnEnd } from '../../oci/lifecycle/follow.ts'
+import { holdOut } from '../../oci/lifecycle/hold-out.ts'
 import { startAtOnce } from '../../oci/lifecycle/hand-over.ts'
-import type { NetworkState } from '../network/network-state.ts'
+import { askedBridges, type NetworkState } from '../network/network-state.ts'
 import { instanceOf } from '../../oci/lifecycle/record-of.ts'
 import { cgroupManagerOf, type ContainerConfig } from '../container-json/container-config.ts'
 import { parseContainerJson } from '../container-json/parse-container-json.ts'
@@ -18,10 +19,11 @@ import { detachSteps } from './detach-steps.ts'
 import { detached, needsDetach, networkLock } from './detach.ts'
 import { DATA_FILES, removeDataFiles, writeDataFiles } from './data-files.ts'
 import { endContainer } from './end-container.ts'
-import { bootId } from './find-container.ts'
+import { bootId, pidNamespace } from './find-container.ts'
 import { withConfigurationKept } from './keep-configuration.ts'
 import type { Nsinit } from './nsinit-context.ts'
-import { ANNOTATIONS, stateOf } from './nsinit-state.ts'
+import { ANNOTATIONS, networkOf, parentsOf } from './nsinit-state.ts'
+import { claimParents, giveUpParents, type ParentGroups, removeParentsSteps } from './parent-groups.ts'
 import { readContainerJson } from './read-container-json.ts'
 import { openRootDirectory } from './root-directory.ts'
 import { withOwnWords } from './with-own-words.ts'
@@ -36,11 +38,19 @@ export async function startContainer(nsinit: Nsinit, command: readonly string[])
   const wanted = parseContainerJson(readContainerJson(kernel, data))
   const started = await withOwnWords(wanted, async () => {
     await checkNetworks(nsinit.context, wanted)
-    const bundle = bundleOf(nsinit, wanted, command)
+    const config = configOf(nsinit, wanted, command)
     const options = { id, noPivot: wanted.noPivotRoot, endsWithCaller: true }
     const context = withManager(nsinit.context, wanted)
-    const created = await createContainer(context, options, { gate: false, detached: false, bundle })
-    return startCreated(nsinit, created, wanted)
+    const parents = claimParents(context, id, config)
+    try {
+      const bundle = bundleOf(nsinit, config, noted(nsinit, wanted, parents))
+      const created = await createContainer(context, options, { gate: false, detached: false, bundle })
+      parents.release()
+      return await startCreated(nsinit, created, wanted)
+    } catch (error) {
+      giveUpParents(context, parents)
+      throw error
+    }
   })
   if (wanted.cgroups.freezer === 'FROZEN') await freezeOrEnd(nsinit, started)
   return followContainer(started, { keep: false, end: ownEnd(nsinit, started) })
@@ -52,7 +62,7 @@ const withManager = (context: Context, wanted: ContainerConfig): Context => ({
   options: { ...context.options, cgroupManager: cgroupManagerOf(wanted) },
 })
 
-function bundleOf({ context: { kernel }, data, id }: Nsinit, wanted: ContainerConfig, args: readonly string[]): Bundle {
+function configOf({ context: { kernel }, data, id }: Nsinit, wanted: ContainerConfig, args: readonly string[]): Config {
   const root = openRootDirectory(kernel, data, wanted.rootFs)
   const rights = new OwnRights(kernel)
   const config = toOci(named(wanted, id), {
@@ -62,23 +72,27 @@ function bundleOf({ context: { kernel }, data, id }: Nsinit, wanted: ContainerCo
     ...(rights.rootless ? { rootless: { uid: rights.uid, gid: rights.gid } } : {}),
   })
   const rooted: Config = { ...config, root: { ...config.root, path: root.path } }
-  const annotated = withAnnotations(withConfigurationKept(rooted, data, root), {
-    [ANNOTATIONS.data]: data.path,
-    [ANNOTATIONS.boot]: bootId(kernel),
-  })
+  return withConfigurationKept(rooted, data, root)
+}
+
+/** What a record has from the beginning, for whoever finds it when this process was killed before there is more to tell. */
+const noted = ({ context: { kernel }, data }: Nsinit, { networks }: ContainerConfig, { made }: ParentGroups) => ({
+  [ANNOTATIONS.data]: data.path,
+  [ANNOTATIONS.boot]: bootId(kernel),
+  [ANNOTATIONS.pidns]: pidNamespace(kernel),
+  [ANNOTATIONS.network]: JSON.stringify({ bridges: askedBridges(networks) } satisfies NetworkState),
+  [ANNOTATIONS.parents]: JSON.stringify(made),
+})
+
+function bundleOf({ data }: Nsinit, config: Config, annotations: Readonly<Record<string, string>>): Bundle {
   // What is kept for those that join is what is started.
-  const text = writeJson(annotated)
+  const text = writeJson({ ...config, annotations: { ...config.annotations, ...annotations } })
   return { path: data.path, config: parseConfig(text).config, text: new TextEncoder().encode(text) }
 }
 
 const named = (wanted: ContainerConfig, name: string): ContainerConfig => ({
   ...wanted,
   cgroups: { name, ...wanted.cgroups },
-})
-
-const withAnnotations = (config: Config, more: Readonly<Record<string, string>>): Config => ({
-  ...config,
-  annotations: { ...config.annotations, ...more },
 })
 
 /** Networks, then the files for others; then the command. */
@@ -130,12 +144,16 @@ function freezeOrEnd(nsinit: Nsinit, { record }: Created): Promise<void> | void 
 }
 
 /** What it may have to share with others is left to the command, which looks whether it does. */
-function ownEnd({ context: { kernel }, data, id }: Nsinit, { record }: Created): OwnEnd {
-  const state = stateOf(record).network_state
+function ownEnd({ context, data, id }: Nsinit, { record }: Created): OwnEnd {
+  const { kernel } = context
+  const state = networkOf(record.annotations)
   const words = ['end', id, '--of', instanceOf(record), '--exit-code']
   return {
     command: [...kernel.self, 'nsinit', '--data-path', data.path, ...words],
     ...(needsDetach(state) ? {} : { files: { directory: data.fd, names: DATA_FILES } }),
-    also: (p) => detachSteps(p, state),
+    also(p) {
+      detachSteps(p, state)
+      removeParentsSteps(p, context, parentsOf(record.annotations))
+    },
   }
 }

@@ -8,7 +8,7 @@ import { addRoutes, routedFamilies } from './add-routes.ts'
 import { addVeth } from './add-veth.ts'
 import { removeNetworks, whileLocked } from './detach-networks.ts'
 import { joinNetwork } from './join-network.ts'
-import type { AttachedInterface, NetworkState } from './network-state.ts'
+import { askedBridges, type AttachedInterface, type NetworkState } from './network-state.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 import { setLoopback } from './set-loopback.ts'
 
@@ -38,7 +38,7 @@ export function attachNetworks(kernel: Kernel, options: AttachOptions): NetworkS
     })
   }
   if (networks.every(isDone) && routes.length === 0) return {}
-  return whileLocked(kernel, asksForBridge(networks) ? lock : undefined, () => attach(kernel, options))
+  return whileLocked(kernel, askedBridges(networks).length > 0 ? lock : undefined, () => attach(kernel, options))
 }
 
 /** Loopback is up in each new network namespace: `oci` sets it up, for an ordinary user too. */
@@ -95,9 +95,6 @@ function stateOf(interfaces: readonly AttachedInterface[], bridges: readonly str
     ...(bridges.length > 0 ? { bridges } : {}),
   }
 }
-
-const asksForBridge = (networks: readonly ContainerNetwork[]): boolean =>
-  networks.some((network) => network.type === 'veth' && isMaker(network))
 
 const isMaker = ({ createBridge }: VethNetwork): boolean => createBridge === true
 

@@ -1,3 +1,5 @@
+import type { ContainerNetwork } from '../container-json/container-config.ts'
+
 /** A pair of interfaces, one end in a bridge of the host, the other in the container. */
 export interface AttachedInterface {
   /** Name of the end on the host */
@@ -22,3 +24,8 @@ export interface NetworkState {
   /** Bridges that the container asked for: whoever leaves one last removes it */
   readonly bridges?: readonly string[]
 }
+
+/** Bridges that networks ask for. */
+export const askedBridges = (networks: readonly ContainerNetwork[]): readonly string[] => [
+  ...new Set(networks.flatMap((each) => (each.type === 'veth' && each.createBridge === true ? [each.bridge] : []))),
+]
