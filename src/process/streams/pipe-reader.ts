@@ -16,6 +16,7 @@ export class PipeReader extends Readable implements OutputStream {
   readonly #fd: number
   #credit = Infinity
   #over = false
+  #settled = false
   /** Bytes that came out of the pipe so far */
   bytesRead = 0
 
@@ -56,6 +57,7 @@ export class PipeReader extends Readable implements OutputStream {
 
   /** What is there is kept for a late reader; whatever still holds the pipe is waited for only when somebody wants its output. */
   settle(): void {
+    this.#settled = true
     this.gather()
     this.read(0)
     this.#addon.unref(this.#watch)
@@ -89,6 +91,8 @@ export class PipeReader extends Readable implements OutputStream {
       this.#over = true
       this.#addon.close(this.#watch)
       this.push(null)
+      // An end that nobody asks for is not told: who held the pipe may let go of it after the program's own end.
+      if (this.#settled) this.read(0)
       return
     }
     this.bytesRead += bytes.length

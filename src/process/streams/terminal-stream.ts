@@ -16,6 +16,7 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
   readonly #deliveries: Deliveries
   #over = false
   #inUse = false
+  #settled = false
 
   /** @param master belongs to the stream from now on */
   constructor(master: number) {
@@ -61,6 +62,7 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
 
   /** What is there is kept for a late reader. */
   settle(): void {
+    this.#settled = true
     this.gather()
     this.read(0)
     this.#addon.unref(this.#watch)
@@ -99,6 +101,8 @@ export class TerminalStream extends Duplex implements InputStream, OutputStream 
       this.#close()
       if (this.#deliveries.isBusy) this.#deliveries.fail()
       if (!this.destroyed) this.push(null)
+      // An end that nobody asks for is not told: who held the terminal may let go of it after the program's own end.
+      if (this.#settled) this.read(0)
       return
     }
     if (!this.push(bytes) && !this.#over && !this.destroyed) this.#addon.pause(this.#watch)
