@@ -36,6 +36,12 @@ const MEGABYTE = 1 << 20
 /** An entry of the tables in src/linux/calls, as prettier leaves it. */
 const CALL = /^  (\w+): \(\) => \(\{(?:.*\}\),|[^]*?^  \}\),)$/gm
 
+/** A system call of the runtime's own process, which is made by its number. */
+const OWN_CALL = /\b(?:call|attempt|callError)\(\s*(?:[\w.#]+,\s*)?'\w+'/g
+
+/** `p.mkdirat(`, or `onlyAfter(p, made, 'mkdirat'` */
+const STEP = /\.(\w+)\(|\((?:\s*[\w.#]+,)*\s*'(\w+)'/g
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const caller = process.cwd()
 const { values: options } = parseArgs({
@@ -99,17 +105,18 @@ function assertLight(inputs) {
   }
 }
 
-/** Every name that is followed by a parenthesis or stands in quotes, outside the descriptions of the calls themselves. */
+/** Every name that a method is called by, or that is an argument in quotes: a superset of the calls that programs are made of. */
 function wordsOf(paths) {
-  const sources = paths.filter((path) => !/src\/linux\/(?:calls|tables|generated)\//.test(path))
-  const texts = sources.map((path) => readFileSync(resolve(path), 'utf8'))
-  return new Set(texts.flatMap((text) => [...text.matchAll(/\b(\w+)(?=\(|['"`])/g)].map(([, word]) => word)))
+  const sources = paths.filter((path) => !/src\/(?:linux|kernel)\//.test(path))
+  const texts = sources.map((path) => readFileSync(resolve(path), 'utf8').replace(OWN_CALL, ''))
+  return new Set(texts.flatMap((text) => [...text.matchAll(STEP)].map(([, method, argument]) => method ?? argument)))
 }
 
 function bundle(folder, words) {
   return build({
     entryPoints: [entry],
     outdir: folder,
+    write: words !== undefined,
     entryNames: MAIN,
     bundle: true,
     // A function that stands in a part that is not loaded costs nothing.

@@ -89,10 +89,12 @@ class LazySet<V extends Readonly<Record<string, PerArch>>> implements ConstantSe
  * @throws UnsupportedError when the architecture has no such constant
  */
 export function valueOf(set: ConstantSet, name: string, arch: Arch, field: string): number {
-  const value = Object.hasOwn(set.values, name) ? set.values[name] : undefined
+  const { values } = set
+  const value = Object.hasOwn(values, name) ? values[name] : undefined
   if (value !== undefined && set.arch !== undefined && set.arch !== arch) throw notOn(arch, name)
+  if (typeof value === 'number') return value
   if (value !== undefined) return valueOn(arch, value)
-  const guess = didYouMean(name, Object.keys(set.values), 1)
+  const guess = didYouMean(name, Object.keys(values), 1)
   throw new InvalidInputError(`${field} has no constant ${JSON.stringify(name)} (${set.header})${guess}`, { field })
 }
 

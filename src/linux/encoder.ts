@@ -21,6 +21,8 @@ export interface Encoder {
   pushNumber(value: number | bigint): void
   /** Copies bytes into the data, aligned to 8; returns their offset. */
   place(bytes: Uint8Array): number
+  /** As `place`, for text without NUL: in UTF-8, with a NUL behind. */
+  placeText(text: string): number
   /** As `place`, for bytes that the kernel reads and writes: the data comes back with the reply. */
   share(bytes: Uint8Array): number
   /** Reserves bytes in the reply buffer, aligned to 8; returns their offset. */

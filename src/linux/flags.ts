@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { type Arch, valueOn } from './arch.ts'
-import { type ConstantSet, choiceValue, nameOf } from './constant-set.ts'
+import { type ConstantSet, choiceValue, nameOf, valueOf } from './constant-set.ts'
 
 /** A flag word: a list of names and numbers, one name, or the number itself (bigint where 64 bits count). */
 export type Flags<N extends string> = N | number | bigint | readonly (N | number | bigint)[]
@@ -16,7 +16,8 @@ export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: 
   let low = 0
   let high = 0
   for (const item of value as readonly unknown[]) {
-    const number = word(choiceValue(set, item, arch, field), field)
+    const given = typeof item === 'string' ? valueOf(set, item, arch, field) : choiceValue(set, item, arch, field)
+    const number = typeof given === 'number' && given >= 0 ? given : word(given, field)
     if (typeof number === 'bigint') {
       low |= Number(BigInt.asIntN(32, number))
       high |= Number(BigInt.asIntN(32, number >> 32n))

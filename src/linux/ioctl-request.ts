@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../base/errors.ts'
+import type { Arch } from './arch.ts'
 import type { Param } from './call.ts'
 import { type ConstantSet, nameOf } from './constant-set.ts'
 import { didYouMean } from './nearest.ts'
@@ -45,12 +46,24 @@ export const ioctlRequest: Param = {
 /** What requests find at the address that they are given. */
 const STRUCT_OF: Readonly<Record<string, Struct>> = { SIOCSIFFLAGS: IFREQ_FLAGS, TUNSETIFF: IFREQ_TUN }
 
+/** The fields of a struct, unless the bytes hold more than those say: a listing hides nothing of what is sent. */
+function fieldsOf(struct: Struct, bytes: Uint8Array, arch: Arch): Record<string, unknown> | undefined {
+  if (bytes.length !== struct.size(arch)) return undefined
+  const fields = struct.decode(bytes, 0, arch)
+  try {
+    return struct.pack(fields, arch).every((byte, at) => byte === bytes[at]) ? fields : undefined
+  } catch (error) {
+    if (error instanceof InvalidInputError) return undefined
+    throw error
+  }
+}
+
 /** The argument of ioctl(2), without a signature; a listing takes apart the struct of a request that it knows. */
 export const ioctlArgument: Param = {
   ...raw('argument'),
   print(value, arch = 'x64', [, request] = []) {
     const struct = typeof request === 'string' && Object.hasOwn(STRUCT_OF, request) ? STRUCT_OF[request] : undefined
-    if (!struct || !(value instanceof Uint8Array) || value.length !== struct.size(arch)) return printRaw(value)
-    return struct.print(struct.decode(value, 0, arch), arch)
+    const fields = struct && value instanceof Uint8Array ? fieldsOf(struct, value, arch) : undefined
+    return struct && fields ? struct.print(fields, arch) : printRaw(value)
   },
 }

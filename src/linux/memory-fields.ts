@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { type Arch, valueOn } from './arch.ts'
 import { quote } from './c-string.ts'
+import type { Encoder } from './encoder.ts'
 import { encoderOf, type FieldKind, type StructWriter } from './field.ts'
 import { placeWriter, type Struct } from './struct.ts'
 
@@ -26,10 +27,10 @@ export function terminated(bytes: Uint8Array): Uint8Array {
   return result
 }
 
-/** A C string with its NUL, from text or from bytes that hold none. */
-export function terminatedText(value: unknown, where: string): Uint8Array {
-  if (typeof value === 'string' && !value.includes('\0')) return utf8.encode(`${value}\0`)
-  return terminated(textBytes(value, where))
+/** Places a C string with its NUL, from text or from bytes that hold none; returns its offset. */
+export function placeText(value: unknown, to: Encoder, where: string): number {
+  if (typeof value === 'string' && !value.includes('\0')) return to.placeText(value)
+  return to.place(terminated(textBytes(value, where)))
 }
 
 /** A C string at the beginning of bytes. */

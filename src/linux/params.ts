@@ -6,7 +6,7 @@ import { type ConstantSet, choiceValue, printChoice } from './constant-set.ts'
 import { DecimalPath } from './decimal-path.ts'
 import type { Encoder } from './encoder.ts'
 import { flagsValue, printFlags } from './flags.ts'
-import { terminatedText, textBytes } from './memory-fields.ts'
+import { placeText, textBytes } from './memory-fields.ts'
 import { Memory } from './memory.ts'
 import { Ref } from './ref.ts'
 import { octal } from './scalar-fields.ts'
@@ -44,7 +44,10 @@ export function pushNumber(
   high: number | bigint = HIGHEST,
 ): void {
   if (value instanceof Ref) return to.push(to.wordOf(value))
-  assertWithin(value, where, low, high)
+  // The usual case costs no call more: engines that start for one command interpret all of this.
+  if (typeof value !== 'number' || value < low || value > high || !Number.isInteger(value)) {
+    assertWithin(value, where, low, high)
+  }
   to.pushNumber(value)
 }
 
@@ -154,7 +157,7 @@ export function pushPath(value: unknown, to: Encoder, where: string): void {
     to.relocate(at + prefix.length, to.wordOf(value.number), 'text')
     return to.push({ kind: 'data', value: at })
   }
-  to.push({ kind: 'data', value: to.place(terminatedText(value, where)) })
+  to.push({ kind: 'data', value: placeText(value, to, where) })
 }
 
 const printPath = (value: unknown): string =>
@@ -311,6 +314,8 @@ export const prctlArgument = (name: string): Param => ({
   ref: 'unknown',
   optional: true,
   encode(value, to, call) {
+    if (value === undefined) return to.pushNumber(0)
+    if (typeof value === 'number') return pushNumber(value, to, `${call}.${name}`)
     const number = namedNumber(value, to.arch, `${call}.${name}`)
     if (number !== undefined) return to.pushNumber(number)
     return pushRaw(value, to, `${call}.${name}`)

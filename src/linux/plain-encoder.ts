@@ -46,6 +46,10 @@ export class PlainEncoder implements Encoder {
     return at
   }
 
+  placeText(text: string): number {
+    return this.place(new TextEncoder().encode(`${text}\0`))
+  }
+
   share(bytes: Uint8Array): number {
     return this.place(bytes)
   }
@@ -77,6 +81,6 @@ export class PlainEncoder implements Encoder {
 /** A call as a listing shows it. */
 export function printCall(call: Call, args: readonly unknown[], arch: Arch = 'x64'): string {
   let next = 0
-  const texts = call.params.map((param) => param.print(param.implied ? undefined : args[next++], arch))
+  const texts = call.params.map((param) => param.print(param.implied ? undefined : args[next++], arch, args))
   return `${call.name}(${texts.filter((text) => text !== '').join(', ')})`
 }

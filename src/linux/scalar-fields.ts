@@ -8,7 +8,10 @@ import { describeValue, printNumber } from './show-value.ts'
 type Size = 1 | 2 | 4 | 8
 
 function put(to: StructWriter, at: number, size: Size, value: number | bigint): void {
-  if (size === 8) to.view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true)
+  if (size === 8 && typeof value === 'number' && value >= 0) {
+    to.view.setUint32(at, value, true)
+    to.view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+  } else if (size === 8) to.view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true)
   else if (size === 4) to.view.setUint32(at, Number(value) >>> 0, true)
   else if (size === 2) to.view.setUint16(at, Number(value) & 0xffff, true)
   else to.view.setUint8(at, Number(value) & 0xff)

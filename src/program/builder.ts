@@ -25,7 +25,18 @@ const REFUSED = new Map([
 ])
 
 const NONE: readonly string[] = []
+const NO_ERRORS: readonly number[] = []
 const NO_OUTS: readonly EncodedOut[] = []
+
+/** What is known of a system call by its name */
+interface Known {
+  readonly number: number
+  /** Whether it may take any time at all */
+  readonly waits: boolean
+}
+
+/** Of those that were asked for before. */
+const known: Readonly<Record<Arch, Map<string, Known>>> = { x64: new Map(), arm64: new Map() }
 
 /** A program that can be sent as it is: the bytes of a RUN frame after its header's place, and how many descriptors it wants. */
 export interface EncodedProgram {
@@ -43,6 +54,7 @@ export class ProgramBuilder {
   #feature: string | undefined
   #because: string | undefined
   #tolerated: readonly string[] = NONE
+  #errors: readonly number[] = NO_ERRORS
   #encoded: EncodedProgram | undefined
   #broken = false
   #waits = false
@@ -70,7 +82,7 @@ export class ProgramBuilder {
 
   /** Lets the next step fail with these errors: the program goes on, and steps that use its result are skipped. */
   tolerate(...errors: readonly string[]): this {
-    errors.forEach(errnoNumber)
+    this.#errors = errors.map(errnoNumber)
     this.#tolerated = errors
     return this
   }
@@ -104,37 +116,33 @@ export class ProgramBuilder {
 
   /** Adds a call of the table. The typed methods do nothing else. */
   add(call: Call, args: readonly unknown[]): unknown {
-    const instead = REFUSED.get(call.name)
-    if (instead) {
-      throw new InvalidInputError(`${call.name} cannot be a generic step: use ${instead}`, { field: call.name })
-    }
-    return this.addSpecial(this.#number(call.name), call, args)
+    const { number, waits } = known[this.arch].get(call.name) ?? this.#learn(call.name)
+    return this.#record(call, args, { number, waits: waits || call.waits === true })
   }
 
   /** Adds a step with a number that is not looked up, for what the agent does itself. */
   addSpecial(number: number, call: Call, args: readonly unknown[], also?: readonly string[]): unknown {
+    return this.#record(call, args, { number, waits: call.waits === true || waitsByNature(call.name) }, also)
+  }
+
+  #record(call: Call, args: readonly unknown[], { number, waits }: Known, also?: readonly string[]): unknown {
     const index = this.#steps.length
     const tolerated = this.#tolerated
     this.#tolerated = NONE
     this.#encoded = undefined
-    this.#waits ||= call.waits === true || waitsByNature(call.name)
-    this.#image.begin(number, tolerated.map(errnoNumber))
-    const outs = this.#encodeOrBreak(call, args)
+    this.#waits ||= waits
+    this.#image.begin(number, this.#errors)
+    this.#errors = NO_ERRORS
+    // An argument that cannot be encoded leaves half a step: such a program is never sent.
+    const wasBroken = this.#broken
+    this.#broken = true
+    const outs = this.#encodeArguments(call, args)
+    this.#broken = wasBroken
     this.#steps.push(
       new RecordedStep(call, args, index, { feature: this.#feature, because: this.#because, tolerated, outs, also }),
     )
     if (call.result.kind === 'void') return undefined
     return this.#reference(index, outs)
-  }
-
-  /** An argument that cannot be encoded leaves half a step: such a program is never sent. */
-  #encodeOrBreak(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
-    try {
-      return this.#encodeArguments(call, args)
-    } catch (error) {
-      this.#broken = true
-      throw error
-    }
   }
 
   #encodeArguments(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
@@ -154,7 +162,7 @@ export class ProgramBuilder {
 
   #reference(index: number, outs: readonly EncodedOut[]): unknown {
     const label = `r${index}`
-    const loads = outs.find((out) => out.loads)?.loads
+    const loads = outs.length > 0 && outs.find((out) => out.loads)?.loads
     if (!loads) return new Ref(this, { kind: 'result', value: index }, label)
     return Object.fromEntries(
       Object.entries(loads).map(([name, value]) => [
@@ -164,9 +172,16 @@ export class ProgramBuilder {
     )
   }
 
-  #number(name: string): number {
+  /** @throws InvalidInputError, UnsupportedError for what cannot be a step */
+  #learn(name: string): Known {
+    const instead = REFUSED.get(name)
+    if (instead) throw new InvalidInputError(`${name} cannot be a generic step: use ${instead}`, { field: name })
     const number = syscallNumber(this.arch, name)
-    if (number !== undefined) return number
+    if (number !== undefined) {
+      const learned = { number, waits: waitsByNature(name) }
+      known[this.arch].set(name, learned)
+      return learned
+    }
     if (!Object.values(SYSCALLS).some((table) => Object.hasOwn(table, name))) {
       const guess = didYouMean(name, Object.keys(SYSCALLS[this.arch]))
       throw new InvalidInputError(`There is no system call ${JSON.stringify(name)}${guess}`, { field: 'name' })

@@ -4,15 +4,14 @@ import type { AnyRef } from '../linux/ref.ts'
 import { InvalidInputError } from '../base/errors.ts'
 import { FRAME, PROGRAM, RELOCATION, SEND, STEP } from '../protocol/layout.ts'
 import { VALUES, WIDTHS } from '../protocol/wire.ts'
-import { GrowingBuffer } from './buffer.ts'
 
 const KINDS = {
-  immediate: VALUES.IMMEDIATE,
   data: VALUES.DATA,
   reply: VALUES.REPLY,
   result: VALUES.RESULT,
   attached: VALUES.ATTACHED,
   load: VALUES.LOAD,
+  immediate: VALUES.IMMEDIATE,
 } as const
 
 const WIDTH_NUMBERS = { 4: WIDTHS.WORD32, 8: WIDTHS.WORD64, text: WIDTHS.TEXT } as const
@@ -20,20 +19,35 @@ const WIDTH_NUMBERS = { 4: WIDTHS.WORD32, 8: WIDTHS.WORD64, text: WIDTHS.TEXT } 
 /** Most words of a step: the kernel's system calls take no more than six. */
 const WORDS = 6
 
-/** The bytes of a program while it is built; what an agent is sent. */
+/** Places in a step, in numbers of 32 bits. Both architectures are little-endian, as the wire is. */
+const STEP_SIZE = STEP.size / 4
+const STEP_KINDS = STEP.kinds / 4
+const STEP_ARGUMENTS = STEP.arguments / 4
+const STEP_TOLERATED = STEP.tolerated / 4
+
+const FIRST_STEPS = 64
+const FIRST_BYTES = 4096
+
+const utf8 = new TextEncoder()
+
+/**
+ * The bytes of a program while it is built; what an agent is sent. An engine that starts for one command interprets all of this, and
+ * calls of functions are what costs it most: numbers are written where they belong, at once.
+ */
 export class Image implements Encoder {
   readonly arch: Arch
   readonly #owner: object
-  readonly #steps = new GrowingBuffer(4096)
-  readonly #relocations = new GrowingBuffer(256)
-  readonly #sends = new GrowingBuffer(32)
-  readonly #data = new GrowingBuffer(4096)
+  #steps = new Uint32Array(FIRST_STEPS * STEP_SIZE)
+  readonly #relocations: number[] = []
+  readonly #sends: number[] = []
+  #data = new Uint8Array(FIRST_BYTES)
+  /** Bytes of the data that are used, a multiple of 8; those behind are zero */
+  #length = 0
   #reply = 0
   #returns = 0
-  #step = -1
-  #at = 0
-  #kinds = 0
-  #word = 0
+  /** Where the last step begins in `#steps`, and where its next argument goes */
+  #step = -STEP_SIZE
+  #argument = 0
 
   /** @param owner the program whose references are accepted */
   constructor(arch: Arch, owner: object) {
@@ -43,36 +57,37 @@ export class Image implements Encoder {
 
   /** Begins a step; its words follow by `push`. `tolerated` are errno numbers. */
   begin(number: number, tolerated: readonly number[]): void {
-    this.#at = this.#steps.extend(STEP.size)
-    this.#step++
-    this.#word = 0
-    this.#kinds = 0
-    this.#steps.u32(this.#at + STEP.number, number)
-    if (tolerated.length === 0) return
-    const bits = [0, 0, 0, 0, 0, 0]
-    for (const errno of tolerated) bits[errno >> 5] = (bits[errno >> 5] ?? 0) | (1 << (errno & 31))
-    bits.forEach((word, i) => this.#steps.u32(this.#at + STEP.tolerated + 4 * i, word >>> 0))
+    const at = (this.#step += STEP_SIZE)
+    if (at === this.#steps.length) this.#steps = doubled(this.#steps)
+    const steps = this.#steps
+    steps[at] = number
+    this.#argument = at + STEP_ARGUMENTS
+    for (const errno of tolerated) steps[at + STEP_TOLERATED + (errno >> 5)]! |= 1 << (errno & 31)
   }
 
   push(word: Word): void {
-    if (word.kind === 'immediate') return this.pushNumber(word.value)
-    this.#put(KINDS[word.kind], word.value)
+    const at = this.#argument
+    this.pushNumber(word.value)
+    if (word.kind === 'immediate') return
+    const step = this.#step
+    // Four bits for each argument, which has two numbers.
+    this.#steps[step + STEP_KINDS]! |= KINDS[word.kind] << (2 * (at - step - STEP_ARGUMENTS))
   }
 
   pushNumber(value: number | bigint): void {
-    this.#put(VALUES.IMMEDIATE, value)
-  }
-
-  #put(kind: number, value: number | bigint): void {
-    if (this.#word >= WORDS) {
+    const at = this.#argument
+    if (at >= this.#step + STEP_ARGUMENTS + 2 * WORDS) {
       throw new InvalidInputError('A system call takes at most six arguments', { field: 'arguments' })
     }
-    this.#steps.u64(this.#at + STEP.arguments + 8 * this.#word, value)
-    if (kind !== VALUES.IMMEDIATE) {
-      this.#kinds |= kind << (4 * this.#word)
-      this.#steps.u32(this.#at + STEP.kinds, this.#kinds)
+    this.#argument = at + 2
+    if (typeof value === 'bigint') {
+      const bits = BigInt.asUintN(64, value)
+      this.#steps[at] = Number(bits & 0xffff_ffffn)
+      this.#steps[at + 1] = Number(bits >> 32n)
+    } else {
+      this.#steps[at] = value
+      if (value < 0 || value > 0xffff_ffff) this.#steps[at + 1] = Math.floor(value / 0x1_0000_0000)
     }
-    this.#word++
   }
 
   get replySize(): number {
@@ -80,9 +95,28 @@ export class Image implements Encoder {
   }
 
   place(bytes: Uint8Array): number {
-    const at = this.#data.append(bytes)
-    this.#data.extend(-bytes.length & 7)
+    const at = this.#length
+    const end = at + bytes.length
+    if (end > this.#data.length) this.#makeRoom(end)
+    this.#data.set(bytes, at)
+    this.#length = (end + 7) & ~7
     return at
+  }
+
+  placeText(text: string): number {
+    const at = this.#length
+    // UTF-8 has at most three bytes for each unit of a string.
+    const most = at + 3 * text.length + 1
+    if (most > this.#data.length) this.#makeRoom(most)
+    const { written } = utf8.encodeInto(text, this.#data.subarray(at))
+    this.#length = (at + written + 8) & ~7
+    return at
+  }
+
+  #makeRoom(end: number): void {
+    const larger = new Uint8Array(Math.max(2 * this.#data.length, (end + 7) & ~7))
+    larger.set(this.#data)
+    this.#data = larger
   }
 
   share(bytes: Uint8Array): number {
@@ -92,7 +126,7 @@ export class Image implements Encoder {
 
   /** Bytes of data that come back with the reply */
   get returned(): number {
-    return this.#returns ? this.#data.length : 0
+    return this.#returns ? this.#length : 0
   }
 
   reserve(size: number): number {
@@ -102,12 +136,9 @@ export class Image implements Encoder {
   }
 
   relocate(at: number, word: Word, width: Width): void {
-    const row = this.#relocations.extend(RELOCATION.size)
-    this.#relocations.u32(row + RELOCATION.step, this.#step)
-    this.#relocations.u32(row + RELOCATION.at, at)
-    this.#relocations.u16(row + RELOCATION.kind, KINDS[word.kind])
-    this.#relocations.u16(row + RELOCATION.width, WIDTH_NUMBERS[width])
-    this.#relocations.u32(row + RELOCATION.value, Number(word.value))
+    // In the order of the wire, where kind and width have 16 bits each.
+    const kindAndWidth = KINDS[word.kind] | (WIDTH_NUMBERS[width] << 16)
+    this.#relocations.push(this.#step / STEP_SIZE, at, kindAndWidth, Number(word.value))
   }
 
   wordOf(ref: AnyRef): Word {
@@ -124,27 +155,38 @@ export class Image implements Encoder {
 
   /** Has the descriptor that `word` yields go to Node with the reply. */
   send(word: Word): void {
-    const row = this.#sends.extend(SEND.size)
-    this.#sends.u32(row, KINDS[word.kind])
-    this.#sends.u32(row + SEND.value, Number(word.value))
+    this.#sends.push(KINDS[word.kind], Number(word.value))
   }
 
   /** The payload of a RUN frame, with room for the frame's header in front (`FRAME.size` bytes). */
   finish(): Uint8Array {
-    const parts = [this.#steps, this.#relocations, this.#sends, this.#data]
-    const frame = new Uint8Array(FRAME.size + PROGRAM.size + parts.reduce((sum, part) => sum + part.length, 0))
-    const view = new DataView(frame.buffer, FRAME.size)
-    view.setUint32(PROGRAM.steps, this.#step + 1, true)
-    view.setUint32(PROGRAM.relocations, this.#relocations.length / RELOCATION.size, true)
-    view.setUint32(PROGRAM.sends, this.#sends.length / SEND.size, true)
-    view.setUint32(PROGRAM.data, this.#data.length, true)
-    view.setUint32(PROGRAM.reply, this.#reply, true)
-    view.setUint32(PROGRAM.returns, this.#returns, true)
-    let at = FRAME.size + PROGRAM.size
+    const steps = this.#steps.subarray(0, this.#step + STEP_SIZE)
+    const parts = [steps, new Uint32Array(this.#relocations), new Uint32Array(this.#sends)]
+    const head = (FRAME.size + PROGRAM.size) / 4
+    const data = parts.reduce((sum, part) => sum + part.length, head)
+    const frame = new Uint8Array(4 * data + this.#length)
+    const numbers = new Uint32Array(frame.buffer)
+    const set = (field: number, value: number): void => {
+      numbers[(FRAME.size + field) / 4] = value
+    }
+    set(PROGRAM.steps, steps.length / STEP_SIZE)
+    set(PROGRAM.relocations, (4 * this.#relocations.length) / RELOCATION.size)
+    set(PROGRAM.sends, (4 * this.#sends.length) / SEND.size)
+    set(PROGRAM.data, this.#length)
+    set(PROGRAM.reply, this.#reply)
+    set(PROGRAM.returns, this.#returns)
+    let at = head
     for (const part of parts) {
-      frame.set(part.bytes, at)
+      numbers.set(part, at)
       at += part.length
     }
+    frame.set(this.#data.subarray(0, this.#length), 4 * at)
     return frame
   }
+}
+
+function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * numbers.length)
+  larger.set(numbers)
+  return larger
 }

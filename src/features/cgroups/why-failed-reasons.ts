@@ -62,8 +62,8 @@ const WEIGHT_OF_DEVICE: Reasons = {
   EINVAL: 'it takes a weight, or MAJOR:MINOR and a weight: BFQ and blkio 1 to 1000, io.weight 1 to 10000',
 }
 
-/** Why the kernel refuses writes, by file; the first row that matches and knows the error number counts. */
-export const WRITE_REASONS: readonly (readonly [files: RegExp, reasons: Reasons])[] = [
+/** Why the kernel refuses writes, by file; the first row that matches and knows the error number counts. Made when a write has failed. */
+export const writeReasons = (): readonly (readonly [files: RegExp, reasons: Reasons])[] => [
   [/^cgroup\.subtree_control$/, SUBTREE_CONTROL],
   [/^(cgroup\.procs|cgroup\.threads|tasks)$/, PROCS],
   [

@@ -1,4 +1,4 @@
-import { DIRECTORY_REASONS, GENERAL_REASONS, WRITE_REASONS } from './why-failed-reasons.ts'
+import { DIRECTORY_REASONS, GENERAL_REASONS, writeReasons } from './why-failed-reasons.ts'
 import type { Reason } from './why-failed-reasons.ts'
 
 /**
@@ -7,7 +7,9 @@ import type { Reason } from './why-failed-reasons.ts'
  */
 export function whyFailed(path: string, value: string, errno: string): string | undefined {
   const file = path.slice(path.lastIndexOf('/') + 1)
-  const rows = WRITE_REASONS.filter(([files]) => files.test(file)).map(([, reasons]) => reasons[errno])
+  const rows = writeReasons()
+    .filter(([files]) => files.test(file))
+    .map(([, reasons]) => reasons[errno])
   const reason = rows.find((found) => found !== undefined) ?? GENERAL_REASONS[errno]
   return reason && wordsOf(reason, value)
 }

@@ -71,6 +71,10 @@ test('calls print like strace', () => {
   const up = encodeStruct('ifreq_flags', { ifr_name: 'lo', ifr_flags: ['IFF_UP'] })
   assert.equal(print('ioctl', 3, 'SIOCSIFFLAGS', up), 'ioctl(3, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})')
   assert.equal(print('ioctl', 3, 'SIOCSIFFLAGS', up.subarray(1)).includes('ifr_name'), false)
+  for (const hidden of [5, up.length - 1]) {
+    assert.match(print('ioctl', 3, 'SIOCSIFFLAGS', up.with(hidden, 7)), /"lo\\0.*\\7/, `byte ${hidden}`)
+  }
+  assert.match(print('ioctl', 3, 'SIOCSIFFLAGS', up.fill(0x61, 0, 16)), /a{16}/)
   assert.equal(print('kill', pid, 0), 'kill(r1, 0)')
   assert.equal(print('setsockopt', 3, 'SOL_SOCKET', 'SO_PASSCRED', 1), 'setsockopt(3, SOL_SOCKET, SO_PASSCRED, [1], 4)')
   assert.equal(
