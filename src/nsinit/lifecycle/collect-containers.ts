@@ -1,13 +1,15 @@
-import { UnsupportedError } from '../../base/errors.ts'
+import { StateError, UnsupportedError } from '../../base/errors.ts'
 import { close } from '../../kernel/descriptors.ts'
 import type { ContainerRecord } from '../../oci/state/container-record.ts'
-import { processesOf } from '../../oci/cgroups/processes.ts'
+import { everyProcessOf } from '../../oci/cgroups/processes.ts'
 import { exists } from '../../oci/cgroups/group-spot.ts'
 import type { Context } from '../../oci/context.ts'
 import { findDataDirectory, isContainerId } from './data-directory.ts'
-import { endContainer, ownGroups } from './end-container.ts'
-import { isOfThisBoot, liveStatus } from './find-container.ts'
+import { needsDetach } from './detach.ts'
+import { endContainer } from './end-container.ts'
+import { isOfThisBoot, isOfThisNetwork, liveStatus } from './find-container.ts'
 import { ANNOTATIONS, networkOf, parentsOf } from './nsinit-state.ts'
+import { ownGroups } from './own-groups.ts'
 
 /** A container of this user's that lives no more, with what nobody has removed of it. */
 export interface LeftContainer {
@@ -103,14 +105,25 @@ function describe(
   const nothing = { id, directory, record: store.directory(id), groups: [], shared: [], pids: [], bridges: [] }
   // Nothing but the files has outlived a boot.
   if (!isOfThisBoot(kernel, { annotations })) return nothing
+  const network = networkOf(annotations)
+  if (needsDetach(network) && !isOfThisNetwork(kernel, { annotations })) throw elsewhere(annotations)
   const there = ownGroups(context, id, groups).filter((place) => exists(kernel, place.directory))
   return {
     ...nothing,
     groups: there.map((place) => place.directory),
     shared: parentsOf(annotations).filter((level) => exists(kernel, level)),
-    pids: processesOf(kernel, there),
-    bridges: networkOf(annotations).bridges ?? [],
+    pids: everyProcessOf(kernel, there),
+    bridges: network.bridges ?? [],
   }
+}
+
+/** Of another host's network: a bridge of the same name here is another one. */
+function elsewhere(annotations: ContainerRecord['annotations']): StateError {
+  const { [ANNOTATIONS.data]: data, [ANNOTATIONS.netns]: theirs } = annotations
+  return new StateError(
+    `The container of ${data} was started in another network namespace (${theirs}), where its bridges are: run carrel gc there`,
+    { state: 'elsewhere', wanted: 'of this network namespace' },
+  )
 }
 
 async function remove(context: Context, { id, directory }: LeftContainer): Promise<void> {

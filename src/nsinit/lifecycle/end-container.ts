@@ -1,5 +1,4 @@
 import type { ContainerRecord } from '../../oci/state/container-record.ts'
-import type { Context } from '../../oci/context.ts'
 import { deleteContainer } from '../../oci/lifecycle/delete-container.ts'
 import { endGroup } from '../../oci/cgroups/end-group.ts'
 import { endFirst } from '../../oci/lifecycle/end-first.ts'
@@ -7,8 +6,9 @@ import { instanceOf } from '../../oci/lifecycle/record-of.ts'
 import { removeDataFiles } from './data-files.ts'
 import { detached } from './detach.ts'
 import type { Nsinit } from './nsinit-context.ts'
-import { isOfThisBoot, liveStatus } from './find-container.ts'
+import { isOfThisBoot, isOfThisNetwork, liveStatus } from './find-container.ts'
 import { networkOf, parentsOf } from './nsinit-state.ts'
+import { ownGroups } from './own-groups.ts'
 import { removeParents } from './parent-groups.ts'
 
 /** Which container is to be ended. */
@@ -35,7 +35,7 @@ export async function endContainer(
   if (!isOfThisBoot(kernel, { annotations })) return store.remove(id)
   // Its processes first: an interface that goes under them would be an error of theirs.
   if (found !== 'incomplete') endFirst(kernel, found)
-  await detached(context, networkOf(annotations))
+  if (isOfThisNetwork(kernel, { annotations })) await detached(context, networkOf(annotations))
   if (ownGroups(context, id, groups).length < groups.length) return store.remove(id)
   endGroup(kernel, groups)
   removeParents(context, parentsOf(annotations))
@@ -44,15 +44,3 @@ export async function endContainer(
 
 const isInstance = (found: ContainerRecord | 'incomplete', of: string): boolean =>
   found !== 'incomplete' && instanceOf(found) === of
-
-/**
- * Without those that a live container of another directory has taken over: a group that somebody has left empty is anybody's who is
- * configured to use it.
- */
-export function ownGroups(context: Context, id: string, groups: ContainerRecord['groups']): ContainerRecord['groups'] {
-  const others = context.store
-    .list()
-    .records.filter((each) => each.id !== id && liveStatus(context, each) !== undefined)
-  const taken = new Set(others.flatMap((each) => each.groups.map(({ directory }) => directory)))
-  return groups.filter(({ directory }) => !taken.has(directory))
-}

@@ -47,8 +47,8 @@ export function liveStatus(
 
 /** @throws StateError */
 export function assertHere(kernel: Kernel, { annotations }: Pick<ContainerRecord, 'annotations'>): void {
+  if (!isElsewhere(kernel, { annotations })) return
   const theirs = annotations[ANNOTATIONS.pidns]
-  if (theirs === undefined || theirs === pidNamespace(kernel)) return
   throw new StateError(
     `The container of ${annotations[ANNOTATIONS.data]} was started in another pid namespace (${theirs}), where alone it can be told ` +
       'whether it lives: run nsinit there',
@@ -56,7 +56,16 @@ export function assertHere(kernel: Kernel, { annotations }: Pick<ContainerRecord
   )
 }
 
+/** Whether it was started in another pid namespace. */
+export const isElsewhere = (kernel: Kernel, { annotations }: Pick<ContainerRecord, 'annotations'>): boolean =>
+  ![undefined, pidNamespace(kernel)].includes(annotations[ANNOTATIONS.pidns])
+
+/** Whether the networks that this process sees are those that it was started from: names and indexes of links are of one. */
+export const isOfThisNetwork = (kernel: Kernel, { annotations }: Pick<ContainerRecord, 'annotations'>): boolean =>
+  [undefined, networkNamespace(kernel)].includes(annotations[ANNOTATIONS.netns])
+
 export const pidNamespace = (kernel: Kernel): string => readLink(kernel, '/proc/self/ns/pid') ?? ''
+export const networkNamespace = (kernel: Kernel): string => readLink(kernel, '/proc/self/ns/net') ?? ''
 
 /** The same for a command that needs one. @throws StateError when none lives there, and as `findContainer` */
 export function getContainer(nsinit: Nsinit): LiveContainer {

@@ -21,6 +21,8 @@ export const ANNOTATIONS = {
   boot: 'org.carrel.nsinit.boot',
   /** What /proc/self/ns/pid was: pids are of one pid namespace */
   pidns: 'org.carrel.nsinit.pid_namespace',
+  /** What /proc/self/ns/net was: bridges are of one network namespace */
+  netns: 'org.carrel.nsinit.network_namespace',
   /** JSON of a `NetworkState`; before there is one, of the bridges that are asked for */
   network: 'org.carrel.nsinit.network_state',
   /** JSON of a list: levels above the group that are there for the sake of this container or one before it, the deepest first */

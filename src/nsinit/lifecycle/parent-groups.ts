@@ -52,13 +52,22 @@ export function claimParents(context: Context, id: string, { linux }: Config): P
 }
 
 /** What containers of this store, also those that are being made, have written down. */
-function parentsOfOthers({ kernel, options, store }: Context): ReadonlySet<string> {
+function parentsOfOthers(context: Context): ReadonlySet<string> {
   const found = new Set<string>()
-  for (const id of (listDirectory(kernel, options.root) ?? []).filter(isContainerId)) {
-    const { annotations } = store.leftOf(id)
-    if (isOfThisBoot(kernel, { annotations })) parentsOf(annotations).forEach((directory) => found.add(directory))
+  for (const id of (listDirectory(context.kernel, context.options.root) ?? []).filter(isContainerId)) {
+    for (const directory of parentsWritten(context, id)) found.add(directory)
   }
   return found
+}
+
+/** What cannot be read is no reason against another container; `carrel gc` tells it. */
+function parentsWritten({ kernel, store }: Context, id: string): readonly string[] {
+  try {
+    const { annotations } = store.leftOf(id)
+    return isOfThisBoot(kernel, { annotations }) ? parentsOf(annotations) : []
+  } catch {
+    return []
+  }
 }
 
 /** As errno: it is not empty, or somebody else's by now. */

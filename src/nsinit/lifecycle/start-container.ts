@@ -19,7 +19,7 @@ import { detachSteps } from './detach-steps.ts'
 import { detached, needsDetach, networkLock } from './detach.ts'
 import { DATA_FILES, removeDataFiles, writeDataFiles } from './data-files.ts'
 import { endContainer } from './end-container.ts'
-import { bootId, pidNamespace } from './find-container.ts'
+import { bootId, networkNamespace, pidNamespace } from './find-container.ts'
 import { withConfigurationKept } from './keep-configuration.ts'
 import type { Nsinit } from './nsinit-context.ts'
 import { ANNOTATIONS, networkOf, parentsOf } from './nsinit-state.ts'
@@ -80,6 +80,7 @@ const noted = ({ context: { kernel }, data }: Nsinit, { networks }: ContainerCon
   [ANNOTATIONS.data]: data.path,
   [ANNOTATIONS.boot]: bootId(kernel),
   [ANNOTATIONS.pidns]: pidNamespace(kernel),
+  [ANNOTATIONS.netns]: networkNamespace(kernel),
   [ANNOTATIONS.network]: JSON.stringify({ bridges: askedBridges(networks) } satisfies NetworkState),
   [ANNOTATIONS.parents]: JSON.stringify(made),
 })
