@@ -94,11 +94,14 @@ void output_reply(uint32_t id, struct run *run) {
                          {data, reply.data}};
   if (id != 0) {
     int64_t result = output_send(FRAME_REPLY, id, parts, PARTS - 1, fds, run->error == 0 ? count : 0);
+    const bool refused = failed(result) && result != -EPIPE && result != -ECONNRESET;
     /* What cannot be sent (EBADF of a wrong number, ETOOMANYREFS) must not cost the answer. */
-    if (failed(result) && result != -EPIPE && result != -ECONNRESET && count > 0) {
+    if (refused && count > 0) {
       reply.error = (int32_t)-result;
-      (void)output_send(FRAME_REPLY, id, parts, PARTS - 1, NULL, 0);
+      result = output_send(FRAME_REPLY, id, parts, PARTS - 1, NULL, 0);
     }
+    /* A filter of the container's forbids to answer: nobody is to wait for that. */
+    if (refused && failed(result)) finish(1);
   }
   attached_close(fds, count);
 }

@@ -106,8 +106,8 @@ function parentLimits(kernel: Kernel): string | undefined {
   }
 }
 
-/** A process that ends between open(2) and read(2) gives ESRCH. */
-function readProcFile(kernel: Kernel, path: string): string | undefined {
+/** A file of a process or thread; undefined when that is not there, or ends between open(2) and read(2), which gives ESRCH. @throws SyscallError */
+export function readProcFile(kernel: Kernel, path: string): string | undefined {
   try {
     return readText(kernel, path)
   } catch (error) {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { CAPABILITIES } from '../../src/linux/tables/capabilities.ts'
 import { eventually } from '../support/eventually.ts'
-import { container, created, oci, run, scratch, script, useOci } from '../support/oci.ts'
+import { container, created, oci, run, scratch, script, startOci, useOci } from '../support/oci.ts'
 import { isAlive, namespaceOf, statusField } from '../support/proc.ts'
 import { execStaying, Outside, withAttacker } from './outside.ts'
 
@@ -146,6 +147,25 @@ for (const [about, more] of [
     for (const line of caught) assert.equal(line, `caught ${mask} ${mask} 2`)
   })
 }
+
+test('nor where the right to trace was given by an earlier exec, which the configuration does not', async () => {
+  const one = container({}, { prepare: withAttacker })
+  const tracer = startOci(['exec', '--cap', 'CAP_SYS_PTRACE', one.id, '/bin/attacker', 'catch', '60000'])
+  let shown = ''
+  tracer.stdout?.on('data', (text: Buffer) => (shown += text.toString()))
+  await eventually(
+    () => shown.includes('ready'),
+    () => shown,
+  )
+  for (let at = 0; at < 40 && !shown.includes('caught'); at++) {
+    assert.equal(one.exec(['/bin/true'], [], { timeoutMs: 15_000 }).status, 0)
+    await setImmediate()
+  }
+  const mask = statusField(one.pid, 'CapBnd')
+  const caught = shown.split('\n').filter((line) => line.startsWith('caught'))
+  assert.ok(caught.length > 0, 'nobody was caught: the test says nothing')
+  for (const line of caught) assert.equal(line, `caught ${mask} ${mask} 0`)
+})
 
 test('a process cannot be added to a paused, stopped or unknown container', async () => {
   const one = container()

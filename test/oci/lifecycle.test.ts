@@ -244,3 +244,15 @@ test('exec --process without capabilities has those of the container', () => {
   assert.equal(stdout, one.exec(args).stdout)
   assert.match(stdout, /^CapPrm:\t0000000000000020$/m)
 })
+
+test('what an exec has noted goes with a container that run waits for', async () => {
+  const made = bundle({ process: script('echo here; sleep 1000') })
+  const id = basename(made.cgroup)
+  const child = startOci(['run', '--bundle', made.path, id])
+  await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+  assert.equal(oci(['exec', '--cap', 'CAP_SYS_PTRACE', id, '/bin/true']).status, 0)
+  assert.ok(existsSync(join(stateRoot(), id, 'tracer')))
+  assert.equal(oci(['kill', id, 'KILL']).status, 0)
+  await ended(child)
+  assert.deepEqual(readdirSync(stateRoot()), [])
+})

@@ -12,7 +12,7 @@ import { notifyMessage } from '../../bundle/seccomp/seccomp-steps.ts'
 import type { Config, NamespaceType, Process } from '../../bundle/spec.ts'
 import { type Conceived, SyncAgent } from '../../kernel/agent.ts'
 import { close } from '../../kernel/descriptors.ts'
-import { readText, writeAtomic } from '../../kernel/files.ts'
+import { readText, writeAtomic, writeText } from '../../kernel/files.ts'
 import { isAlive, openPidfd } from '../../kernel/process.ts'
 import { type Program, program } from '../../program/builder.ts'
 import { cloneStep } from '../../program/special.ts'
@@ -22,6 +22,7 @@ import { assertNotFrozen } from '../cgroups/freeze.ts'
 import { joinSteps as joinGroups } from '../cgroups/join-steps.ts'
 import type { Context } from '../context.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { STATE_FILES } from '../state/state-store.ts'
 import type { BornLast, Birth } from './born-last.ts'
 import type { CreateOptions } from './create-options.ts'
 import { OwnRights, setgroupsOf } from './facts.ts'
@@ -63,7 +64,8 @@ export async function execInContainer(
   const relayed = options.detach !== true && options.consoleSocket === undefined
   const process = wanted.terminal && relayed ? await sized(context, wanted) : wanted
   checkConsole(process, { consoleSocket: options.consoleSocket, detached: options.detach === true })
-  return execute({ context, given, record, config, process, endsWithCaller })
+  const traced = isTraced(context, id, config, process)
+  return execute({ context, given, record, config, process, traced, endsWithCaller })
 }
 
 async function sized({ kernel }: Context, process: Process): Promise<Process> {
@@ -116,6 +118,7 @@ interface Execution {
   readonly record: ContainerRecord
   readonly config: Config
   readonly process: Process
+  readonly traced: boolean
   readonly endsWithCaller: boolean
 }
 
@@ -167,11 +170,11 @@ async function execute(execution: Execution): Promise<Executed> {
 
 /** The process that executes: the one that was made, or where that would be looked into by others, a child of it. */
 async function born(
-  { context, config, process }: Execution,
+  { context, config, process, traced }: Execution,
   birth: Omit<Birth, 'process' | 'linux'>,
 ): Promise<BornLast> {
   const { mother, ready } = birth
-  if (!isTraced(config)) return { ...mother, ready, filtered: false }
+  if (!traced) return { ...mother, ready, filtered: false }
   const { bearLast } = await import('./born-last.ts')
   return bearLast(context.kernel, { process, linux: config.linux, ...birth })
 }
@@ -185,7 +188,8 @@ interface Joining {
 const ROOT_DIRECTORY = ['O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'] as const
 
 /** The maker enters groups and namespaces, and makes the process there. Which process is entered is held by a descriptor and its start time. */
-function join({ context, given, record, config, process }: Execution, { maker, conceived, kept }: Joining): number {
+function join(execution: Execution, { maker, conceived, kept }: Joining): number {
+  const { context, given, record, config, process } = execution
   const { kernel } = context
   const pidfd = openPidfd(kernel, record.pid)
   if (pidfd === undefined || !isAlive(kernel, record.pid, record.startTime)) {
@@ -204,13 +208,13 @@ function join({ context, given, record, config, process }: Execution, { maker, c
   const procfs = keepsProcfs || process.oomScoreAdj !== undefined ? procfsSteps(p) : undefined
   if (procfs) inheritedScoreSteps(p, process, procfs.fd)
   if (procfs && !keepsProcfs) p.close(procfs.fd)
-  const types = (config.linux?.namespaces ?? []).map(({ type }) => type)
+  const types = namespacesOf(config)
   // Held before the namespaces are joined by a descriptor, which fails when the process has ended and its number is another's.
   const root = types.includes('mount') ? undefined : p.openat('AT_FDCWD', `/proc/${record.pid}/root`, ROOT_DIRECTORY)
   joinNamespaces(
     p,
     p.attached(1),
-    types.filter((type) => !joinedByItself(config).includes(type)),
+    types.filter((type) => !joinedByItself(execution).includes(type)),
   )
   if (root) chrootSteps(p, root)
   p.because('exec', 'A child in the container’s namespaces, with a socket of its own to the caller')
@@ -245,11 +249,11 @@ const namespacesOf = ({ linux }: Config): readonly NamespaceType[] => linux?.nam
  * Where groups are delegated (nsdelegate), whoever is in a namespace of groups makes no child in a group outside of it, and its maker is
  * outside (cgroups(7)): this namespace is joined by the child itself. A pid namespace is there for its children alone.
  */
-const joinedByItself = (config: Config): readonly NamespaceType[] =>
-  namespacesOf(config).filter((type) => type === 'cgroup' || (type === 'pid' && isTraced(config)))
+const joinedByItself = ({ config, traced }: Execution): readonly NamespaceType[] =>
+  namespacesOf(config).filter((type) => type === 'cgroup' || (type === 'pid' && traced))
 
-function joinLateSteps(p: Program, config: Config, first: number): void {
-  const late = joinedByItself(config)
+function joinLateSteps(p: Program, execution: Execution, first: number): void {
+  const late = joinedByItself(execution)
   if (late.length > 0) {
     p.because('namespaces', 'The container’s view of groups, from within them; or its pid namespace, for a child')
     p.setns(
@@ -261,11 +265,22 @@ function joinLateSteps(p: Program, config: Config, first: number): void {
 }
 
 /**
- * Whether its processes may look into one of ours that is beside them, which still has rights and descriptors of its maker. A user
- * namespace has no rights over it (`joinNamespaces`).
+ * Whether processes of the container may look into one of ours that is beside them, which still has rights and descriptors of its maker:
+ * by its configuration, or as an `exec` gave one the right, which is noted before that one has it. A user namespace has no rights over ours
+ * (`joinNamespaces`).
  */
-const isTraced = (config: Config): boolean =>
-  !hasUserNamespace(config) && (config.process?.capabilities?.bounding?.includes('CAP_SYS_PTRACE') ?? false)
+function isTraced({ kernel, store }: Context, id: string, config: Config, process: Process): boolean {
+  if (hasUserNamespace(config)) return false
+  if (mayTrace(config.process)) return true
+  const note = `${store.directory(id)}/${STATE_FILES.tracer}`
+  const traced = readText(kernel, note) !== undefined
+  if (!traced && mayTrace(process)) writeText(kernel, note, '', 0o600)
+  return traced
+}
+
+/** The bounding set decides: nothing outside of it is had after an execution (capabilities(7)). */
+const mayTrace = (process: Process | undefined): boolean =>
+  process?.capabilities?.bounding?.includes('CAP_SYS_PTRACE') ?? false
 
 const hasUserNamespace = ({ linux }: Config): boolean => linux?.namespaces?.some(({ type }) => type === 'user') ?? false
 
@@ -275,21 +290,22 @@ interface Making {
   readonly terminals: Terminals | null
 }
 
-function makeReady({ context, record, config, process }: Execution, { agent, kept, terminals }: Making): ReadyProcess {
+function makeReady(execution: Execution, { agent, kept, terminals }: Making): ReadyProcess {
+  const { context, record, config, process, traced } = execution
   const p = program()
-  joinLateSteps(p, config, LIMITS.KEPT + kept.all.length + (usesSecurityModule(process) ? 1 : 0))
+  joinLateSteps(p, execution, LIMITS.KEPT + kept.all.length + (usesSecurityModule(process) ? 1 : 0))
   if (hasUserNamespace(config)) namespaceRootSteps(p)
   const terminal = terminals
     ? terminals.terminalSteps(p, 'AT_FDCWD', {
         uid: process.user?.uid ?? 0,
-        forChild: isTraced(config),
+        forChild: traced,
         ...(process.consoleSize ? { size: process.consoleSize } : {}),
       })
     : null
   try {
     const ready = readyProgramSteps(p, {
       id: record.id,
-      process: isTraced(config) ? withoutScheduler(process) : process,
+      process: traced ? withoutScheduler(process) : process,
       ...(config.linux ? { linux: config.linux } : {}),
       exec: true,
       setgroups: setgroupsOf(context.kernel, record.pid),

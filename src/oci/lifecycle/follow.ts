@@ -130,7 +130,9 @@ function removal(
   for (const place of groups) p.tolerate('ENOENT').unlinkat('AT_FDCWD', place.directory, ['AT_REMOVEDIR'])
   end?.also?.(p)
   p.because('state', 'The record first: no reader sees half of it')
-  for (const name of [STATE_FILES.record, STATE_FILES.config]) p.tolerate('ENOENT').unlinkat(held, name, [])
+  for (const name of [STATE_FILES.record, STATE_FILES.config, STATE_FILES.tracer]) {
+    p.tolerate('ENOENT').unlinkat(held, name, [])
+  }
   p.tolerate('ENOENT').unlinkat('AT_FDCWD', directory, ['AT_REMOVEDIR'])
   return { cleanup: p, held: [state, ...(end?.files ? [end.files.directory] : [])] }
 }

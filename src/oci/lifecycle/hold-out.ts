@@ -1,8 +1,8 @@
 import { attempt, call } from '../../kernel/call.ts'
 import { close, writeAll } from '../../kernel/descriptors.ts'
 import { listDirectory } from '../../kernel/directories.ts'
-import { readText } from '../../kernel/files.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { readProcFile } from '../../kernel/process.ts'
 import { type Arch, machineArch } from '../../linux/arch.ts'
 
 /** Those that end a process, and that somebody sends on purpose: HUP, INT, QUIT, USR1, USR2, TERM */
@@ -12,6 +12,8 @@ const MASK = HELD.reduce((mask, signal) => mask | (1 << (signal - 1)), 0)
 const KICK = 64
 const SIG_IGN = 1n
 const SIG_BLOCK = 0
+/** Without it arm64 hands no ucontext_t to a handler */
+const SA_SIGINFO = 4n
 const SA_RESTART = 0x1000_0000n
 /** x86-64 wants the return from a handler told; arm64 has one of its own (sigreturn(2)) */
 const SA_RESTORER = 0x0400_0000n
@@ -42,9 +44,10 @@ function word(value: number): number[] {
  * Where the kernel gives no memory for code it has no effect instead.
  */
 export function holdOut(kernel: Kernel): void {
-  if (!blockInOthers(kernel)) return ignore(kernel)
+  // First here: threads that this one makes from now on inherit it.
   const mask = new BigUint64Array([BigInt(MASK)])
   call(kernel, 'rt_sigprocmask', { args: 'SIG_BLOCK' }, SIG_BLOCK, new Uint8Array(mask.buffer), null, 8)
+  if (!blockInOthers(kernel)) ignore(kernel)
 }
 
 /** Ignored, it neither ends this process nor reaches the other one. */
@@ -57,17 +60,36 @@ function setAction(kernel: Kernel, signal: number, action: readonly bigint[]): v
   call(kernel, 'rt_sigaction', { args: String(signal) }, signal, bytes, null, 8)
 }
 
-/** Threads that are made from then on inherit it. False when it cannot be done. */
+/** A thread that works is interrupted at once, one that waits is woken: a matter of microseconds, unless the machine is busy. */
+const LOOKS = 10_000
+
+/** False when it cannot be done. */
 function blockInOthers(kernel: Kernel): boolean {
   const { code, restorer } = HANDLER[machineArch()]
   const at = executable(kernel, new Uint8Array(code))
   if (at === undefined) return false
-  const flags = SA_RESTART | (restorer === undefined ? 0n : SA_RESTORER)
+  const flags = SA_SIGINFO | SA_RESTART | (restorer === undefined ? 0n : SA_RESTORER)
   setAction(kernel, KICK, [at, flags, restorer === undefined ? 0n : at + BigInt(restorer), 0n])
   const self = attempt(kernel, 'getpid')
-  const others = (listDirectory(kernel, '/proc/self/task') ?? []).filter((thread) => Number(thread) !== self)
-  for (const thread of others) attempt(kernel, 'tgkill', self, Number(thread), KICK)
-  return others.every((thread) => hasBlocked(kernel, thread))
+  const kicked = new Set<string>()
+  for (let look = 0; look < LOOKS; look++) {
+    // Looked for again each time: one of those that are left may have made another one.
+    const left = (listDirectory(kernel, '/proc/self/task') ?? []).filter((thread) => !hasBlocked(kernel, thread))
+    if (left.length === 0) return true
+    for (const thread of left) {
+      if (!kicked.has(thread)) attempt(kernel, 'tgkill', self, Number(thread), KICK)
+      kicked.add(thread)
+    }
+    attempt(kernel, 'sched_yield')
+  }
+  return false
+}
+
+/** One that has ended takes none either. */
+function hasBlocked(kernel: Kernel, thread: string): boolean {
+  const status = readProcFile(kernel, `/proc/self/task/${thread}/status`)
+  const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1]
+  return blocked === undefined || Number(BigInt(`0x${blocked}`) & BigInt(MASK)) === MASK
 }
 
 const MFD_CLOEXEC = 1
@@ -88,18 +110,4 @@ function executable(kernel: Kernel, code: Uint8Array): bigint | undefined {
   } finally {
     close(kernel, fd)
   }
-}
-
-/** A thread that works is interrupted at once, one that waits is woken: a matter of microseconds, unless the machine is busy. */
-const LOOKS = 10_000
-
-function hasBlocked(kernel: Kernel, thread: string): boolean {
-  for (let look = 0; look < LOOKS; look++) {
-    const status = readText(kernel, `/proc/self/task/${thread}/status`)
-    const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1]
-    // One that has ended takes none either.
-    if (blocked === undefined || Number(BigInt(`0x${blocked}`) & BigInt(MASK)) === MASK) return true
-    attempt(kernel, 'sched_yield')
-  }
-  return false
 }

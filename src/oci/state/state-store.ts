@@ -18,6 +18,8 @@ export const STATE_FILES = {
   config: 'config.json',
   /** The gate of a created container: it is there until `start` */
   start: 'start.sock',
+  /** There when `exec` has given CAP_SYS_PTRACE to a process, whose configuration does not */
+  tracer: 'tracer',
 } as const
 
 /** What was found under an id: a record; a directory without one of a process, whose creation goes on or never ended; nothing. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { cProgram } from '../../support/c-program.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -253,4 +253,16 @@ test('OCI-L35: a filter that forbids everything, the end of the process too, lea
   const outcome = run({ process: script('echo it runs'), linux: { seccomp } })
   assert.ok(outcome.status !== null && outcome.status > 0, `status ${outcome.status}`)
   assert.equal(outcome.stdout, '')
+})
+
+test('OCI-L35: a filter under which a failed execution cannot be told keeps nobody waiting', () => {
+  const seccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['sendmsg'], action: 'SCMP_ACT_ERRNO' }] }
+  const broken = (root: string): void => writeFileSync(`${root}/bin/broken`, '#!/no/such\n', { mode: 0o755 })
+  const one = container({ linux: { seccomp } }, { prepare: broken })
+  for (const outcome of [
+    run({ process: { args: ['/bin/broken'] }, linux: { seccomp } }, { prepare: broken }),
+    one.exec(['/bin/broken']),
+  ]) {
+    assert.equal(outcome.status, 1, outcome.stderr)
+  }
 })
