@@ -26,8 +26,9 @@ export const explainCommand = withSandboxOptions(new Command('explain'))
   })
 
 const HOW_TO_READ = `# Each == is a program: system calls that one process makes in one go, as strace prints them; "man 2 NAME" tells about each.
-# "= r5" names a result, and r5 is where a later call uses it ("<r5>" as text). attached0 is a descriptor that comes with the
-# program, … what the kernel fills in. "or ENOENT" is an error that may happen: what needs the result is left out then.
+# [users] says what calls are for, # why. "= r5" names a result, and r5 is where a later call uses it ("<r5>" as text, with NULs
+# up to the length given). attached0 is a descriptor that comes with the program; "…" is for the kernel to fill in. "or ENOENT"
+# is an error that may happen: what needs the result is left out then, and the next call follows.
 # An agent is carrel's own process that makes the calls; the root agent stays on the host, outside of all containers.`
 
 async function explainOci(bundle: string): Promise<string> {

@@ -65,7 +65,7 @@ const bytesOf = (result: ProgramResult, ref: Ref<Uint8Array>): Uint8Array | unde
   return value instanceof Uint8Array ? value : undefined
 }
 
-function textOf(chunks: readonly (Uint8Array | undefined)[]): string {
+function textOf(chunks: readonly Uint8Array[]): string {
   const decoder = new TextDecoder()
   return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
 }
@@ -81,7 +81,8 @@ const ASK: Readonly<Record<Question['kind'], Ask>> = {
     tolerant(p).close(file)
     return (result) => {
       const chunks = reads.map((read) => bytesOf(result, read))
-      if (!chunks[0]) return { answer: undefined }
+      // What came before an error is half a file: the group or the process that it told of has gone meanwhile.
+      if (!chunks.every((chunk) => chunk !== undefined)) return { answer: undefined }
       return chunks.at(-1)?.length ? undefined : { answer: textOf(chunks) }
     }
   },

@@ -24,7 +24,9 @@ export function explainPlan(plan: SandboxPlan, command: Program): string {
 
 /** One program as text: a heading, its steps in strace notation, the reasons beside them. */
 export const explainProgram = (title: string, program: Program): string =>
-  `== ${title} (${program.steps.length} steps)\n${explained(program.steps, ABOUT)}`
+  `== ${title} (${counted(program.steps.length)})\n${explained(program.steps, ABOUT)}`
+
+const counted = (steps: number): string => (steps === 1 ? '1 step' : `${steps} steps`)
 
 /** What the kernel runs at every open and every node that is made, which its group is asked about. */
 function deviceListing(rules: readonly DeviceRule[]): string {

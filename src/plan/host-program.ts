@@ -64,7 +64,7 @@ export function hostProgram({
   const p = program({ arch })
   p.because(
     'namespaces',
-    'A pipe is the gate: the child reads from it, and so waits until it has ids and is in its groups; closing this end lets it go on',
+    'A pipe is the gate: the child reads from it, and so waits until it has ids and is in its groups; closing the other end lets it go on',
   )
   const gate = p.pipe2(['O_CLOEXEC'])
   if (record) recordSteps(p, recordFile(record.directory, record.record.id, directories), record.record)
@@ -72,7 +72,7 @@ export function hostProgram({
   const group = unified && birthplaceSteps(p, unified, directories)
   p.because(
     'namespaces',
-    'Born with user and pid namespace, all others are its own work; a socket of its own to the caller',
+    'Born in a user and a pid namespace of its own, it makes the others itself; it has a socket of its own to the caller',
   )
   const { pid, pidfd } = cloneStep(p, {
     flags: BIRTH_NAMESPACES,

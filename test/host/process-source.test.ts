@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { UnsupportedError } from '../../src/base/errors.ts'
 import type { CgroupFacts } from '../../src/host/facts.ts'
+import { fetchAnswers } from '../../src/host/fetch-answers.ts'
 import { readHostFacts } from '../../src/host/probe.ts'
 import { readCgroupFacts, readHostFactsOf } from '../../src/host/process-source.ts'
 import { Agent } from '../../src/process/agent.ts'
@@ -90,6 +101,33 @@ test(
     rmdirSync(directory)
   },
 )
+
+test('fetchAnswers() gives the whole of a file, and nothing of one that cannot be read to its end', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'carrel-host-'))
+  try {
+    const [long, half] = [join(directory, 'long'), join(directory, 'half')]
+    writeFileSync(long, 'x'.repeat(100_000))
+    execFileSync('mkfifo', [half])
+    // With a writer that says nothing more, the second read is an error.
+    const fifo = openSync(half, 'r+')
+    writeSync(fifo, 'half')
+    const answers = await fetchAnswers(
+      root,
+      [half, long].map((path) => ({ kind: 'text', path })),
+    )
+    closeSync(fifo)
+    const byPath = new Map(answers.map(([{ path }, answer]) => [path, answer]))
+    assert.deepEqual(
+      byPath,
+      new Map([
+        [half, undefined],
+        [long, 'x'.repeat(100_000)],
+      ] as const),
+    )
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
 
 test(
   'G01: readCgroupFacts() reads below the root of the process, and needs a procfs there',

@@ -11,8 +11,6 @@ export type HostDirectories = Readonly<Record<string, number>>
 
 const NONE: HostDirectories = {}
 
-/** Descriptor that stands for the working directory, openat(2), where a call is made without its table. */
-
 /** Makes the groups and writes their limits, before anybody is in them. */
 export function groupSteps(
   p: Program,
@@ -47,7 +45,7 @@ function levelSteps(p: Program, { directory, files }: CgroupGroup, directories: 
   else {
     const made = p.syscall('mkdirat', base === 'AT_FDCWD' ? AT_FDCWD : base, path, 0o755)
     for (const write of fresh) {
-      p.because('cgroups', write.because)
+      p.because('cgroups', reasonOf(write))
       const file = p.openat(...place(write.path, directories), ['O_WRONLY', 'O_CLOEXEC'], made)
       p.write(file, write.value)
       p.close(file)
@@ -56,9 +54,12 @@ function levelSteps(p: Program, { directory, files }: CgroupGroup, directories: 
   files.filter((write) => !write.fresh).forEach((write) => writeStep(p, write, directories))
 }
 
+/** As a sentence: `bounds memory` is said about a file elsewhere. */
+const reasonOf = ({ because }: CgroupWrite): string => because.charAt(0).toUpperCase() + because.slice(1)
+
 /** One write(2): the kernel takes every write as a whole command. */
 export function writeStep(p: Program, write: CgroupWrite, directories: HostDirectories = NONE): void {
-  p.because('cgroups', write.because)
+  p.because('cgroups', reasonOf(write))
   const [directory, path] = place(write.path, directories)
   if (!write.optional) return writeSteps(p, directory, path, write.value)
   const file = p.tolerate('ENOENT').openat(directory, path, ['O_WRONLY', 'O_CLOEXEC'])

@@ -92,7 +92,7 @@ export function showSourceSteps(p: Program, root: Root, source: Ref<Fd>): void {
 }
 
 export function hideSourceSteps(p: Program, root: Root, source: Ref<Fd>): void {
-  p.because('root', 'Only its entries stay')
+  p.because('root', 'Its entries are in their places: the root file system itself goes again')
   p.close(source)
   p.umount2(`/${SOURCE}`, ['MNT_DETACH', 'UMOUNT_NOFOLLOW'])
   p.unlinkat(root.fd, SOURCE, ['AT_REMOVEDIR'])

@@ -69,7 +69,7 @@ export const maskedOf = (existing: readonly ProcPath[]): readonly ProcPath[] =>
 function maskSteps(p: Program, proc: Ref<Fd>, existing: readonly ProcPath[]): void {
   p.because(
     'proc',
-    'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by nothing',
+    'They tell about the host: covered by the null device that was attached above (CVE-2025-31133), or by an empty directory',
   )
   for (const { path, directory } of maskedOf(existing)) {
     const cover = directory
