@@ -41,10 +41,11 @@ bool following(void) { return agent.followed.pid > 0; }
 int64_t follow_keep(const struct wire_follow *wanted, const uint8_t *words, uint32_t length) {
   if (wanted->pid <= 0 || wanted->terminal > 1) return -EINVAL;
   if (length > 0 && words[length - 1] != 0) return -EINVAL;
+  uint8_t *kept = length > 0 ? pages(length) : NULL;
+  if (length > 0 && kept == NULL) return -ENOMEM;
+  if (length > 0) memcpy(kept, words, length);
   if (agent.followed.words != NULL) pages_free(agent.followed.words, agent.followed.length);
-  agent.followed.words = length > 0 ? pages(length) : NULL;
-  if (length > 0 && agent.followed.words == NULL) return -ENOMEM;
-  if (length > 0) memcpy(agent.followed.words, words, length);
+  agent.followed.words = kept;
   agent.followed.length = length;
   agent.followed.terminal = wanted->terminal != 0;
   agent.followed.pid = wanted->pid;
