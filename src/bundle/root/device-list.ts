@@ -44,7 +44,7 @@ const PTMX = '/dev/ptmx'
 
 /** Nodes of a container; those of the configuration stand for defaults of the same path, and a node that is listed twice is one. */
 export function containerNodes(config: Config): readonly Node[] {
-  const listed = (config.linux?.devices ?? []).map(asNode).filter(({ path }) => path !== PTMX || devIsShared(config))
+  const listed = (config.linux?.devices ?? []).map(asNode).filter(({ path }) => path !== PTMX)
   const asked = listed.filter((node, index) => listed.findIndex((each) => isSameNode(each, node)) === index)
   const paths = new Set(asked.map(({ path }) => path))
   const defaults = DEFAULTS.map(([name, major, minor]) => ({

@@ -18,7 +18,11 @@ import { X32_BIT, x32Decisions } from './x32.ts'
 
 const { values: RET } = SECCOMP_ACTIONS
 const { values: AUDIT } = AUDIT_ARCH
-const NATIVE = { x64: AUDIT.AUDIT_ARCH_X86_64, arm64: AUDIT.AUDIT_ARCH_AARCH64 } as const satisfies Record<Arch, number>
+/** Of calls that a machine makes in its own way */
+export const NATIVE = { x64: AUDIT.AUDIT_ARCH_X86_64, arm64: AUDIT.AUDIT_ARCH_AARCH64 } as const satisfies Record<
+  Arch,
+  number
+>
 const U32 = 0xffff_ffffn
 
 /** A filter to be loaded. */

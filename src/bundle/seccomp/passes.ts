@@ -2,7 +2,8 @@ import { simulate } from '../../features/seccomp/simulate.ts'
 import type { Arch } from '../../linux/arch.ts'
 import { decodeBpf } from '../../linux/bpf-instructions.ts'
 import { SYSCALLS } from '../../linux/syscalls.ts'
-import { AUDIT_ARCH, SECCOMP_ACTIONS } from '../../linux/tables/seccomp.ts'
+import { SECCOMP_ACTIONS } from '../../linux/tables/seccomp.ts'
+import { NATIVE } from './oci-seccomp.ts'
 
 /** A call as a filter sees it: its name, then its arguments as far as it matters what they are. */
 export type AskedCall = readonly [name: string, ...args: number[]]
@@ -10,11 +11,10 @@ export type AskedCall = readonly [name: string, ...args: number[]]
 /** What a filter says to calls of its own architecture: an `SECCOMP_RET_*` value with its data, as the kernel's interpreter gets it. */
 export function filterAnswers(filter: Uint8Array, arch: Arch): (call: AskedCall) => number {
   const program = decodeBpf(filter)
-  const audit = arch === 'x64' ? AUDIT_ARCH.values.AUDIT_ARCH_X86_64 : AUDIT_ARCH.values.AUDIT_ARCH_AARCH64
   return ([name, ...args]) => {
     const nr = SYSCALLS[arch][name]
     if (nr === undefined) throw new RangeError(`${name} is no call of ${arch}`)
-    return simulate(program, { arch: audit, nr, args: args.map(BigInt) }).value >>> 0
+    return simulate(program, { arch: NATIVE[arch], nr, args: args.map(BigInt) }).value >>> 0
   }
 }
 

@@ -18,7 +18,7 @@ import { exists, type GroupSpot, isWritable, nearestOf, spotIn } from './group-s
 import { findHierarchies } from './hierarchies.ts'
 import { type CpuSets, factsOf, hasSwap, readSets, YES } from './spot-facts.ts'
 import { limitsOf } from './limits-of.ts'
-import { everyProcessOf, processesOf } from './processes.ts'
+import { everyProcessOf } from './processes.ts'
 
 /** What a container's groups depend on. */
 export interface GroupRequest {
@@ -136,7 +136,7 @@ function assertFree(kernel: Kernel, spots: readonly GroupSpot[]): void {
   const [first] = there
   if (!first) return
   // Whoever ends the container ends all that is in its groups, in whichever hierarchy.
-  const pid = processesOf(kernel, there)[0] ?? everyProcessOf(kernel, there)[0]
+  const [pid] = everyProcessOf(kernel, there)
   if (pid !== undefined) {
     const what = `/linux/cgroupsPath names the group ${first.directory}, in which process ${pid} is`
     throw new StateError(`${what}: choose another, or end what is in it`, { state: 'in use', wanted: 'an empty group' })
