@@ -10,7 +10,7 @@ import { removeGroup, scratch, undoAfterTest, uniqueName, useOci } from '../supp
 import { descendants, isAlive } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
 import { Room } from './network-room.ts'
-import { NsinitDirectory, store } from './nsinit-directory.ts'
+import { holdNetworks, NsinitDirectory, store } from './nsinit-directory.ts'
 
 // What `carrel gc` and the end of a container must not touch: groups and bridges that others use by now.
 
@@ -63,13 +63,7 @@ test('X03: a group that a container has taken over which is being made is that o
   const networks = [{ type: 'veth', bridge: 'br0', create_bridge: true, address: '10.9.0.2/24', gateway: '10.9.0.1' }]
   const heir = new NsinitDirectory({ cgroups: first.config['cgroups'] as Record<string, unknown>, networks })
   // Who makes bridges waits for it, with a first process and its groups.
-  const holder = spawn('flock', [join(store(), '.networks'), 'sleep', '1000'], { stdio: 'ignore', detached: true })
-  const held = holder.pid ?? 0
-  undoAfterTest(() => void (isAlive(held) && process.kill(-held, 'SIGKILL')))
-  await eventually(
-    () => descendants(held).length > 0,
-    () => 'flock does not hold the lock',
-  )
+  const held = await holdNetworks()
   const child = room.start(heir.path, ['exec', 'true'])
   const ended = new Promise((resolve) => child.on('exit', resolve))
   const procs = join('/sys/fs/cgroup/pids', first.group, 'cgroup.procs')

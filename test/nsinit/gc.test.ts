@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -9,7 +8,7 @@ import { scratch, undoAfterTest, uniqueName, useOci } from '../support/oci.ts'
 import { descendants, isAlive } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
 import { Room } from './network-room.ts'
-import { NsinitDirectory, store } from './nsinit-directory.ts'
+import { holdNetworks, NsinitDirectory, store } from './nsinit-directory.ts'
 
 // `carrel gc` and the levels above groups: what is left of containers whose nsinit was killed, and what goes with those that end.
 
@@ -123,13 +122,7 @@ test('X03: gc leaves a start that goes on alone, and removes what is left when i
   const one = new NsinitDirectory({ ...below(parent), networks })
   mkdirSync(store(), { recursive: true, mode: 0o700 })
   // Who makes bridges waits for it, with a first process and its groups.
-  const holder = spawn('flock', [join(store(), '.networks'), 'sleep', '1000'], { stdio: 'ignore', detached: true })
-  const held = holder.pid ?? 0
-  undoAfterTest(() => void (isAlive(held) && process.kill(-held, 'SIGKILL')))
-  await eventually(
-    () => descendants(held).length > 0,
-    () => 'flock does not hold the lock',
-  )
+  const held = await holdNetworks()
   const child = room.start(one.path, ['exec', 'true'])
   const made = await eventually(
     () => {

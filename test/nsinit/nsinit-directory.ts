@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, w
 import { join } from 'node:path'
 import { CARREL } from '../cli/carrel.ts'
 import { eventually } from '../support/eventually.ts'
-import { isAlive, seen } from '../support/proc.ts'
+import { descendants, isAlive, seen } from '../support/proc.ts'
 import { type Changes, makeRoot } from '../support/oci-bundle.ts'
 import { removeGroup, scratch, undoAfterTest, uniqueName } from '../support/oci.ts'
 
@@ -191,4 +191,16 @@ function kill(pid: number): void {
   } catch {
     // It has ended meanwhile.
   }
+}
+
+/** Holds the lock of whoever makes and removes bridges, until the test ends; pid of the process group that does. */
+export async function holdNetworks(): Promise<number> {
+  const holder = spawn('flock', [join(store(), '.networks'), 'sleep', '1000'], { stdio: 'ignore', detached: true })
+  const held = holder.pid ?? 0
+  undoAfterTest(() => void (isAlive(held) && process.kill(-held, 'SIGKILL')))
+  await eventually(
+    () => descendants(held).length > 0,
+    () => 'flock does not hold the lock',
+  )
+  return held
 }

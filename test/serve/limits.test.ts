@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -14,21 +13,12 @@ import { checkMachine } from '../support/machine-check.ts'
 import { descendants, survivors } from '../support/proc.ts'
 import { REPOSITORY } from '../support/repository.ts'
 import { requires } from '../support/requires.ts'
-import { Client, ServerProcess, withServer } from './server.ts'
+import { Client, ServerProcess, withFolder, withServer } from './server.ts'
 
 checkMachine()
 
 const NEEDS = requires({ root: true })
 const SHELL = ['sh']
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'carrel-test-'))
-  try {
-    await use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
 
 test(
   'E04: connections beyond the limits are refused with the reason, are in the log, and get in when one has left',

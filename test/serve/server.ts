@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { CARREL } from '../cli/carrel.ts'
 import { groupsOf, recordsOf } from '../sandbox/leaks.ts'
@@ -179,5 +181,15 @@ export class Client {
 
   vanish(): void {
     this.socket.destroy()
+  }
+}
+
+/** A folder that goes with its use. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'carrel-test-'))
+  try {
+    await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 }

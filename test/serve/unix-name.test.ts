@@ -14,19 +14,10 @@ import { Server, type ServerOptions } from '../../src/serve/server.ts'
 import { eventually } from '../support/eventually.ts'
 import { descendants } from '../support/proc.ts'
 import { requires } from '../support/requires.ts'
-import { Client } from './server.ts'
+import { Client, withFolder } from './server.ts'
 
 const NEEDS = requires({ root: true })
 const OPTIONS = { backlog: 8, unixMode: 0o620 }
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'carrel-test-'))
-  try {
-    await use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
 
 /** As a process that was killed leaves it: a name without a socket. */
 function leaveName(path: string): void {
