@@ -175,7 +175,8 @@ test('L58: memory above the limit of a scope ends its processes', async () => {
   await withScope(
     { resources: { memory: { limit: 16 * MIB, swap: 16 * MIB } } },
     async (_scope, held) => {
-      assert.equal((await held.run()).code, 128 + 9)
+      // The kernel ends tail, which has most of it; where that is not enough in time, the shell too.
+      assert.ok([128 + 9, 'SIGKILL'].includes((await held.run()).code))
     },
     hog,
   )
