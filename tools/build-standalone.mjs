@@ -1,14 +1,17 @@
 // Builds build/<platform>/carrel-oci: the OCI runtime as one executable that needs no Node on the machine
-// (docs/decisions/0030-standalone-by-bun.md).
-//   node tools/build-standalone.mjs [--quiet] [--arch linux-x64|linux-arm64] [--entry FILE] [--outfile FILE] [--jit SCALE] [--keep]
-// esbuild makes parts of the sources that are loaded when they are asked for, bun puts their bytecode and itself around them.
+// (docs/decisions/0039-standalone-by-quickjs.md).
+//   node tools/build-standalone.mjs [--quiet] [--arch linux-x64|linux-arm64] [--entry FILE] [--outfile FILE] [--keep]
+// esbuild makes parts of the sources that are loaded when they are asked for; their bytecode, the agent and QuickJS are linked with engine/.
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -16,22 +19,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { findQuickjs, QUICKJS } from './quickjs.mjs'
 
-/**
- * Variables of the environment that would make the executable bun itself, have it run other code first, let a debugger in, or send
- * reports of crashes: there is no option for them.
- */
-const SETTINGS = ['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT', 'BUN_ENABLE_CRASH_REPORTING']
+/** Names of the parts that the others are loaded from: what the engine lacks, and the program. */
+const [START, MAIN] = ['start', 'main']
 
-/** Name of the part that the others are loaded from. */
-const MAIN = 'main'
-
-/** What stands in the place of a program that is still to be moved there is smaller. */
-const MEGABYTE = 1 << 20
+/** `using` is not among what QuickJS knows */
+const TARGET = 'es2022'
 
 /** An entry of the tables in src/linux/calls, as prettier leaves it. */
 const CALL = /^  (\w+): \(\) => \(\{(?:.*\}\),|[^]*?^  \}\),)$/gm
@@ -42,6 +40,21 @@ const OWN_CALL = /\b(?:call|attempt|callError)\(\s*(?:[\w.#]+,\s*)?'\w+'/g
 /** `p.mkdirat(`, or `onlyAfter(p, made, 'mkdirat'` */
 const STEP = /\.(\w+)\(|\((?:\s*[\w.#]+,)*\s*'(\w+)'/g
 
+/** What of QuickJS is in the executable, and nothing of its own library for programs. */
+const UNITS = ['quickjs.c', 'cutils.c', 'libregexp.c', 'libunicode.c', 'dtoa.c']
+const CFLAGS = ['-std=gnu11', '-O2', '-fPIE', '-fvisibility=hidden']
+const QUICKJS_FLAGS = ['-D_GNU_SOURCE', `-DCONFIG_VERSION="${QUICKJS}"`, '-w']
+const OWN_FLAGS = [
+  '-Wall',
+  '-Wextra',
+  '-Wconversion',
+  '-Wno-sign-conversion',
+  '-Wshadow',
+  '-Wstrict-prototypes',
+  '-Werror',
+]
+const LINKED = ['-static-pie', '-s', '-Wl,-z,relro,-z,now', '-Wl,-z,noexecstack', '-Wl,--build-id=none']
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const caller = process.cwd()
 const { values: options } = parseArgs({
@@ -50,8 +63,6 @@ const { values: options } = parseArgs({
     arch: { type: 'string', default: `linux-${process.arch}` },
     entry: { type: 'string', default: join(root, 'src/oci/main.ts') },
     outfile: { type: 'string' },
-    /** How much later than usual bun compiles a function to machine code: most commands are over before that pays */
-    jit: { type: 'string', default: '100' },
     /** Leaves the parts and what they are made of beside the executable, for profiles */
     keep: { type: 'boolean' },
   },
@@ -62,15 +73,21 @@ const entry = resolve(caller, options.entry)
 const outfile = resolve(caller, options.outfile ?? join(root, 'build', platform, 'carrel-oci'))
 const agent = join(root, 'build', platform, 'carrel-agent')
 
-await main()
+try {
+  await main()
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}
 
 async function main() {
   if (!existsSync(agent)) fail(`${agent} is missing; run node tools/build.mjs --arch ${platform} first`)
   const folder = mkdtempSync(join(tmpdir(), 'carrel-standalone-'))
   try {
     const metafile = await bundleSources(folder)
-    for (const path of Object.keys(metafile.outputs)) writeFileSync(path, commonJsOf(path))
-    compile(folder)
+    for (const path of Object.keys(metafile.outputs)) writeFileSync(path, functionOf(path))
+    await bundleStart(folder)
+    link(folder)
     if (options.keep) {
       cpSync(folder, `${outfile}.parts`, { recursive: true })
       writeFileSync(`${outfile}.json`, JSON.stringify(metafile))
@@ -124,24 +141,35 @@ function bundle(folder, words) {
     metafile: true,
     format: 'esm',
     platform: 'neutral',
-    target: 'es2023',
+    target: TARGET,
     minify: true,
-    external: ['bun:*', 'node:*'],
+    external: ['node:*'],
     define: { 'import.meta.url': '"file:///carrel-oci"', CARREL_COMMIT: JSON.stringify(commitOf()) },
-    banner: { js: '"use strict";' },
     logLevel: 'warning',
     plugins: [sourcesOfTheExecutable(words)],
+  })
+}
+
+/** The part that loads the others: a script, which no other part is. */
+function bundleStart(folder) {
+  return build({
+    entryPoints: [join(root, 'src/kernel/quickjs-start.ts')],
+    outfile: join(folder, `${START}.js`),
+    bundle: true,
+    format: 'iife',
+    target: TARGET,
+    minify: true,
+    logLevel: 'warning',
   })
 }
 
 /** What is different in the executable from what Node runs; a file that is not here is taken as it is. */
 function sourcesOfTheExecutable(words) {
   const replaced = {
-    'src/kernel/embedded-agent.ts': () => `export const embeddedAgent = () => '${readFileSync(agent, 'base64')}'`,
     'src/kernel/current.ts': () => `
-      import { bunKernel } from './bun.ts'
+      import { quickjsKernel } from './quickjs.ts'
       let known
-      export const currentKernel = async () => (known ??= bunKernel())`,
+      export const currentKernel = async () => (known ??= quickjsKernel())`,
     // Computing it takes a millisecond; the header has been generated from the same tables (the check "generated").
     'src/protocol/hash.ts': () => `export const protocolHash = () => ${tablesHash()}n`,
     'src/linux/syscalls.ts': () => lateNumbers(words),
@@ -183,12 +211,13 @@ function lateNumbers(words) {
 }
 
 /**
- * A part as CommonJS, whose bytecode bun loads faster than that of ES modules: it reads what it imports once, where the module system
- * would look it up at each use. Parts import each other in one direction only, and no export changes once its part has run.
+ * A part as a function that src/kernel/quickjs-start.ts calls: it reads what it imports once. Parts import each other in one direction only, and no
+ * export changes once its part has run.
  */
-function commonJsOf(path) {
+function functionOf(path) {
   const renamed = (names, order) => names.replace(/([\w$]+) as ([\w$]+)/g, order)
   const text = readFileSync(path, 'utf8')
+    .replace(/^#!.*/, '')
     .replace(
       /import\{([^}]*)\}from("[^"]*");/g,
       (_, names, from) => `const{${renamed(names, '$1:$2')}}=require(${from});`,
@@ -197,8 +226,8 @@ function commonJsOf(path) {
     .replace(/\bimport\(("[^"]*")\)/g, 'Promise.resolve().then(()=>require($1))')
     .replace(/export\{([^}]*)\};\s*$/, (_, names) => `module.exports={${renamed(names, '$2:$1')}};`)
   const left = /(?:^|[;}])(?:import|export)\b[\s{*"(][^]{0,60}/.exec(text)
-  if (left) fail(`${path} has a statement that commonJsOf does not know: ${left[0]}`)
-  return text
+  if (left) fail(`${path} has a statement that functionOf does not know: ${left[0]}`)
+  return `(function(require,module){"use strict";${text}\n})`
 }
 
 function commitOf() {
@@ -211,67 +240,76 @@ function tablesHash() {
   return hash ?? fail('agent/generated/protocol.h has no PROTOCOL_HASH')
 }
 
-function compile(folder) {
+/** Bytecode of the parts, and the agent, behind the engine. */
+function link(folder) {
   mkdirSync(dirname(outfile), { recursive: true })
+  const parts = readdirSync(folder).filter((name) => name.endsWith('.js'))
+  const own = buildEngine(process.arch)
+  run(join(own, 'compile'), ['parts', ...parts.map((name) => `./${name}`)], folder)
+  copyFileSync(agent, join(folder, 'agent'))
+  const objects = join(buildEngine(arch), 'objects')
+  const inputs = [join(root, 'engine/blob.S'), ...readdirSync(objects).map((name) => join(objects, name))]
   // Written beside and renamed: a running executable keeps the file that it was started from.
   const fresh = `${outfile}.${process.pid}`
-  const words = [
-    ...['build', '--compile', '--bytecode', '--minify', '--format=cjs', `--compile-jit-policy=${options.jit}`],
-    // Neither the working directory nor its files may change what a runtime does.
-    ...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
-    ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
-    ...[...targetWords(), join(folder, `${MAIN}.js`), '--outfile', fresh],
-  ]
-  // bun reads settings from the environment too.
-  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: folder }
-  const { status, stderr, stdout, error } = spawnSync(bunOf(process.arch), words, {
-    encoding: 'utf8',
-    env,
-    cwd: folder,
-  })
-  if (error) fail(`bun does not start (${error.code})`)
-  if (status !== 0 || !existsSync(fresh)) fail(`bun ended with ${status}: ${stdout}${stderr}`)
-  ignoreSettings(fresh)
+  run(compilerFor(arch), [...LINKED, '-o', fresh, ...inputs, '-lm'], folder)
   chmodSync(fresh, 0o755)
-  if (arch === process.arch) assertIgnored(fresh)
   renameSync(fresh, outfile)
 }
 
-/** Puts a "=" into their names: no environment has a variable of such a name. */
-function ignoreSettings(path) {
-  const bytes = readFileSync(path)
-  for (const name of SETTINGS) {
-    let at = bytes.indexOf(name)
-    if (at < 0) fail(`bun does not know ${name} any more: see SETTINGS`)
-    for (; at >= 0; at = bytes.indexOf(name, at)) bytes.write('=', at + 'BUN'.length)
+/** Objects of engine/ and QuickJS for this architecture, and the compiler of parts: made once. */
+function buildEngine(cpu) {
+  const sources = findQuickjs(root)
+  const own = filesIn(join(root, 'engine'), '.c')
+  const inputs = [...own, join(root, 'engine/engine.h')].map((path) => readFileSync(path))
+  const hash = createHash('sha256').update([compilerFor(cpu), QUICKJS, CFLAGS, OWN_FLAGS, QUICKJS_FLAGS].join('\0'))
+  for (const bytes of inputs) hash.update(bytes)
+  const folder = join(root, 'build', `linux-${cpu}`, `engine-${hash.digest('hex').slice(0, 12)}`)
+  if (existsSync(folder)) return folder
+  for (const old of readdirSync(dirname(folder)).filter((name) => name.startsWith('engine-'))) {
+    rmSync(join(dirname(folder), old), { recursive: true })
   }
-  writeFileSync(path, bytes)
-}
-
-function assertIgnored(path) {
-  const outputOf = (env) => spawnSync(path, ['--version'], { encoding: 'utf8', env }).stdout
-  const usual = outputOf({})
-  for (const name of SETTINGS) {
-    if (outputOf({ [name]: name === 'BUN_OPTIONS' ? '--revision' : '1' }) !== usual)
-      fail(`${name} still changes what it does`)
+  const fresh = mkdtempSync(join(dirname(folder), 'new-engine-'))
+  mkdirSync(join(fresh, 'objects'))
+  const units = [
+    ...own.map((path) => ({ path, flags: [...CFLAGS, ...OWN_FLAGS] })),
+    ...UNITS.map((name) => ({ path: join(sources, name), flags: [...CFLAGS, ...QUICKJS_FLAGS] })),
+  ]
+  try {
+    compileAll(cpu, fresh, units, sources)
+    renameSync(fresh, folder)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
   }
+  return folder
 }
 
-/** Another architecture's executable is bun for that one, which npm installs with --cpu; without it bun would download one. */
-function targetWords() {
-  return arch === process.arch ? [] : [`--target=bun-${platform}`, `--compile-executable-path=${bunOf(arch)}`]
+function compileAll(cpu, folder, units, sources) {
+  const object = (path) => join(folder, 'objects', `${basename(path, '.c')}.o`)
+  for (const { path, flags } of units) {
+    run(compilerFor(cpu), [...flags, '-isystem', sources, '-c', '-o', object(path), path], root)
+  }
+  renameSync(object('compile.c'), join(folder, 'compile.o'))
+  if (cpu !== process.arch) return
+  const words = [join(folder, 'compile.o'), ...UNITS.map((name) => object(name)), '-lm']
+  run(compilerFor(cpu), ['-static-pie', '-o', join(folder, 'compile'), ...words], root)
 }
 
-/** The platform's package holds it, until the script of the package `bun`, which is not allowed here, moves it to its own folder. */
-function bunOf(architecture) {
-  const name = `@oven/bun-linux-${architecture === 'arm64' ? 'aarch64' : architecture}`
-  const moved = architecture === process.arch ? ['node_modules/bun/bin/bun.exe'] : []
-  const places = [`node_modules/${name}/bin/bun`, ...moved].map((place) => join(root, place))
-  const found = places.find((place) => existsSync(place) && statSync(place).size > MEGABYTE)
-  return found ?? fail(`${name} is not installed; run npm ci with its optional packages`)
+function filesIn(folder, ending) {
+  const names = readdirSync(folder).filter((name) => name.endsWith(ending))
+  return names.map((name) => join(folder, name))
+}
+
+/** CC is the compiler for what is built; parts are compiled here. */
+function compilerFor(cpu) {
+  return cpu === arch ? process.env['CC'] || 'cc' : 'cc'
+}
+
+function run(command, words, cwd) {
+  const { status, signal, error } = spawnSync(command, words, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (error) fail(`${command} does not start (${error.code}): Debian has it in gcc and libc6-dev`)
+  if (status !== 0) fail(`${basename(command)} ended with ${status ?? signal}`)
 }
 
 function fail(message) {
-  console.error(`Cannot build the executable: ${message}`)
-  process.exit(1)
+  throw new Error(message)
 }

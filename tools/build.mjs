@@ -100,7 +100,7 @@ async function buildTypeScript() {
   const sources = filesUnder('src', /\.ts$/).filter((path) => !path.endsWith('.test.ts'))
   if (sources.length === 0) fail('Cannot build dist/: no TypeScript under src/')
   const inputs = [...sources, 'tsconfig.json', 'tsconfig.build.json', 'node_modules/typescript/package.json']
-  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json', 'no bun', commit, ...COMMANDS])
+  const stamp = hashOf(inputs, ['tsc', 'esbuild', 'global process', 'package-lock.json', commit, ...COMMANDS])
   if (isFresh('dist', stamp, 'dist')) return
   const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
@@ -128,7 +128,7 @@ async function bundleCommand(file) {
     minifyWhitespace: true,
     minifySyntax: true,
     define: { CARREL_COMMIT: JSON.stringify(commit) },
-    plugins: [globalProcess(), noBun()],
+    plugins: [globalProcess()],
     // commander is CommonJS and asks for node: modules by require.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
@@ -146,17 +146,6 @@ function globalProcess() {
     setup(on) {
       on.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }))
       on.onLoad({ filter: /./, namespace: 'global' }, () => ({ contents: 'module.exports = globalThis.process' }))
-    },
-  }
-}
-
-/** Node refuses to load a file that names a module of bun's, though it would never ask for it (src/kernel/current.ts). */
-function noBun() {
-  return {
-    name: 'no-bun',
-    setup(on) {
-      on.onResolve({ filter: /^bun:/ }, ({ path }) => ({ path, namespace: 'bun' }))
-      on.onLoad({ filter: /./, namespace: 'bun' }, () => ({ contents: 'module.exports = {}' }))
     },
   }
 }

@@ -19,7 +19,7 @@ export interface CRule {
   readonly inComments?: true
 }
 
-/** Rules on the text of agent/ and addon/; what the compiler can warn of is left to it. */
+/** Rules on the text of agent/, addon/ and engine/; what the compiler can warn of is left to it. */
 export const C_RULES: readonly CRule[] = [
   {
     forbids: /\b(?:malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|alloca)\s*\(/,
@@ -121,7 +121,7 @@ function longFunctions(path: string, codeOnly: string): readonly string[] {
 
 /** C files written by hand, as paths relative to the root. */
 export function cFiles(): readonly string[] {
-  const files = [...projectFiles('agent'), ...projectFiles('addon')]
+  const files = ['agent', 'addon', 'engine'].flatMap((folder) => projectFiles(folder))
   return files.filter((path) => /\.[ch]$/.test(path) && !isGenerated(path))
 }
 

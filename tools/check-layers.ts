@@ -107,8 +107,6 @@ export function checkLayers(files: readonly SourceFile[]): LayerReport {
 
 /** Run-time dependencies, each where it belongs: argument parsing and the terminal at the door. */
 const PACKAGES: Partial<Record<Layer, readonly string[]>> = {
-  // Modules of the engine of the standalone executable
-  kernel: ['bun:ffi'],
   cli: ['commander', 'string-width', 'cli-truncate', 'ansi-escapes', 'signal-exit'],
 }
 

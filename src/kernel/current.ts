@@ -2,8 +2,11 @@ import type { Kernel } from './kernel.ts'
 
 let known: Kernel | undefined
 
-/** The kernel, by the means of the engine that this runs in: Node, or bun in the standalone executable. */
+/** The kernel, by the means of the engine that this runs in. */
 export async function currentKernel(): Promise<Kernel> {
-  known ??= 'Bun' in globalThis ? (await import('./bun.ts')).bunKernel() : (await import('./node.ts')).nodeKernel()
+  known ??=
+    'carrelHost' in globalThis
+      ? (await import('./quickjs.ts')).quickjsKernel()
+      : (await import('./node.ts')).nodeKernel()
   return known
 }

@@ -11,7 +11,7 @@ export interface StartedAgent {
 
 /**
  * The kernel as this very process sees it, without an event loop: what a short command needs. One implementation per JavaScript
- * engine (`node.ts` by the addon, `bun.ts` by the engine's foreign functions); no other file of this folder knows which.
+ * engine (`node.ts` by the addon, `quickjs.ts` in the standalone executable); no other file of this folder knows which.
  */
 export interface Kernel {
   /**
@@ -35,6 +35,8 @@ export interface Kernel {
   /** Words after the command's own name, and the environment */
   readonly words: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether the engine has raised the limit of open files that this process was started with */
+  readonly raisesFileLimit: boolean
   /** Ends this process at once, without what an engine would still do */
   exit(code: number): never
 }

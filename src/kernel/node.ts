@@ -30,6 +30,7 @@ export function nodeKernel(): Kernel {
       return process.argv.slice(2)
     },
     env: process.env,
+    raisesFileLimit: true,
     exit(code): never {
       for (;;) addon.syscall(NR.exit_group, code)
     },

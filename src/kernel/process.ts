@@ -85,12 +85,13 @@ export interface Limit {
 }
 
 /**
- * The limit of open files that this process was started with. Engines of JavaScript raise the soft one while they start; the parent
- * still has what it handed on, unless it has other limits.
+ * The limit of open files that this process was started with. Node raises the soft one while it starts; the parent still has what it
+ * handed on, unless it has other limits.
  * @throws SyscallError
  */
 export function inheritedFileLimit(kernel: Kernel): Limit {
   const own = fileLimit(kernel)
+  if (!kernel.raisesFileLimit) return own
   const line = /^Max open files +(\S+) +(\S+)/m.exec(parentLimits(kernel) ?? '')
   if (!line) return own
   const [soft, hard] = [limitOf(line[1]), limitOf(line[2])]

@@ -65,7 +65,7 @@ test(
   },
 )
 
-const isAgent = ({ name, args }: Traced): boolean => name === 'execve' && args.includes('"carrel-agent"')
+const isAgent = ({ name, args }: Traced): boolean => /^execve(?:at)?$/.test(name) && args.includes('"carrel-agent"')
 
 /** `create` under strace, then `start` outside of it. */
 async function traced(path: string): Promise<ReadonlyMap<number, readonly Traced[]>> {

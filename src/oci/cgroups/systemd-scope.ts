@@ -1,7 +1,7 @@
 import { atPointer } from '../../bundle/cgroups/resource-pointer.ts'
 import { StateError, UnsupportedError } from '../../base/errors.ts'
 import type { ManagerKind } from '../../cgroup/systemd/bus-places.ts'
-import { isWritten, notEnforced } from '../../cgroup/systemd/read-back.ts'
+import { isWritten, notEnforced } from '../../cgroup/systemd/written.ts'
 import type { GroupPlace } from '../../features/cgroups/group-place.ts'
 import type { Resources } from '../../features/cgroups/resources.ts'
 import { accounting, type SystemdPlan, systemdProperties } from '../../features/cgroups/systemd/systemd-properties.ts'

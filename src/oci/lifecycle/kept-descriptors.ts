@@ -90,7 +90,7 @@ const OF_THE_ENGINE = /^anon_inode:\[?(?:eventpoll|eventfd|timerfd|io_uring|inot
 
 /**
  * Proves that there is what the caller wants to be handed on. Before this process opens anything itself: agents' sockets and locks of
- * state directories would take the place of what is missing. Close-on-exec tells nothing, as bun sets it for all it was started with.
+ * state directories would take the place of what is missing. Close-on-exec tells nothing: engines set it for all they were started with.
  * @throws InvalidInputError
  */
 export function handedDescriptors(kernel: Kernel, preserve = 0): Handed {
