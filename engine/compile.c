@@ -64,8 +64,8 @@ int main(int argc, char **argv) {
   if (argc < 3) return fail("compile", "OUTPUT PART…") < 0;
   JSRuntime *runtime = JS_NewRuntime();
   JSContext *js = JS_NewContext(runtime);
-  /* Lines stay, for the stack of an error. */
-  JS_SetStripInfo(runtime, JS_STRIP_SOURCE);
+  /* Parts are one line each, with names made short: places in them tell nothing. */
+  JS_SetStripInfo(runtime, JS_STRIP_DEBUG);
   int out = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (out < 0) return fail(argv[1], "cannot be made") < 0;
   for (int i = 2; i < argc; i++)

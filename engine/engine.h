@@ -1,6 +1,7 @@
 #ifndef CARREL_ENGINE_H
 #define CARREL_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,9 +16,13 @@ struct bytes {
 /* What the build has put into the executable (blob.S). */
 extern const uint8_t engine_agent[], engine_agent_end[];
 extern const uint8_t engine_parts[], engine_parts_end[];
+extern const uint8_t engine_snapshot[], engine_snapshot_end[];
 
 /* memory.c */
 extern const JSMallocFunctions engine_memory;
+void *memory_begin(void *at, size_t size);
+void memory_continue(size_t used, size_t size);
+void *memory_whole(size_t *used);
 
 /* text.c */
 JSValue text_encode(JSContext *js, JSValueConst this, int count, JSValueConst *words);
@@ -34,6 +39,11 @@ JSValue kernel_address(JSContext *js, JSValueConst this, int count, JSValueConst
 JSValue kernel_agent(JSContext *js, JSValueConst this, int count, JSValueConst *words);
 JSValue kernel_start(JSContext *js, JSValueConst this, int count, JSValueConst *words);
 JSValue kernel_now(JSContext *js, JSValueConst this, int count, JSValueConst *words);
+
+/* snapshot.c */
+bool snapshot_exists(void);
+JSContext *snapshot_restore(void);
+int snapshot_write(JSContext *js, const char *path);
 
 /* parts.c */
 JSValue parts_load(JSContext *js, JSValueConst this, int count, JSValueConst *words);

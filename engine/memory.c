@@ -20,8 +20,15 @@ struct header {
   uint64_t size;
 };
 
-static void *lists[SMALL_LISTS + 64];
-static uint8_t *next, *end;
+/* At the beginning of the first piece, so that a snapshot has it too (snapshot.c). */
+struct memory {
+  void *lists[SMALL_LISTS + 64];
+  uint8_t *next, *end;
+  /* There was no second piece */
+  bool whole;
+};
+
+static struct memory *memory;
 
 /* 0 for one that does not exist. */
 static size_t whole_of(size_t size) {
@@ -31,21 +38,45 @@ static size_t whole_of(size_t size) {
 }
 
 static void **list_of(size_t whole) {
-  return &lists[whole <= SMALL ? whole / UNIT : SMALL_LISTS + 63 - (size_t)__builtin_clzl(whole)];
+  return &memory->lists[whole <= SMALL ? whole / UNIT : SMALL_LISTS + 63 - (size_t)__builtin_clzl(whole)];
 }
 
 static struct header *header_of(const void *block) { return (struct header *)(uintptr_t)block - 1; }
 
 static size_t usable(const void *block) { return block ? header_of(block)->size : 0; }
 
+/* A piece: at this address, which must be free, or anywhere. */
+static void *new_piece(void *at, size_t size) {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | (at ? MAP_FIXED_NOREPLACE : 0);
+  void *piece = mmap(at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return piece == MAP_FAILED ? NULL : piece;
+}
+
+/* The first piece, of this size and the usual one; the caller writes the beginning if it has a snapshot, and goes on by memory_continue(). */
+void *memory_begin(void *at, size_t size) {
+  memory = new_piece(at, size + PIECE);
+  return memory;
+}
+
+/* `used` bytes were written to a first piece that was begun with `size`: a struct memory and what it knows; or none. */
+void memory_continue(size_t used, size_t size) {
+  memory->next = (uint8_t *)memory + (used > 0 ? used : sizeof(*memory));
+  memory->end = (uint8_t *)memory + size + PIECE;
+  memory->whole = true;
+}
+
+/* All memory, and how much of it is used, as long as it is one piece; null when it is not. */
+void *memory_whole(size_t *used) {
+  *used = (size_t)(memory->next - (uint8_t *)memory);
+  return memory->whole ? memory : NULL;
+}
+
 static int more(size_t whole) {
   size_t size = whole > PIECE ? whole : PIECE;
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-  void *piece = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-  if (piece == MAP_FAILED) return -1;
-  next = piece;
-  end = next + size;
-  return 0;
+  memory->next = new_piece(NULL, size);
+  memory->end = memory->next ? memory->next + size : NULL;
+  memory->whole = false;
+  return memory->next ? 0 : -1;
 }
 
 static void *take(JSMallocState *state, size_t size) {
@@ -55,9 +86,9 @@ static void *take(JSMallocState *state, size_t size) {
   if (block) {
     memcpy(list, block, sizeof(*list));
   } else {
-    if ((size_t)(end - next) < whole && more(whole) < 0) return NULL;
-    struct header *header = (struct header *)(void *)next;
-    next += whole;
+    if ((size_t)(memory->end - memory->next) < whole && more(whole) < 0) return NULL;
+    struct header *header = (struct header *)(void *)memory->next;
+    memory->next += whole;
     header->size = whole - sizeof(*header);
     block = header + 1;
   }

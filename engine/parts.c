@@ -30,10 +30,9 @@ JSValue parts_load(JSContext *js, JSValueConst this, int count, JSValueConst *wo
   const char *name = JS_ToCStringLen(js, &length, words[0]);
   if (!name) return JS_EXCEPTION;
   const uint8_t *code = find(name, length, &size);
-  JSValue missing =
-    code ? JS_UNDEFINED : JS_ThrowReferenceError(js, "There is no part \"%s\" in this executable", name);
+  if (!code) JS_ThrowReferenceError(js, "There is no part \"%s\" in this executable", name);
   JS_FreeCString(js, name);
-  if (!code) return missing;
+  if (!code) return JS_EXCEPTION;
   JSValue script = JS_ReadObject(js, code, size, JS_READ_OBJ_BYTECODE);
   return JS_IsException(script) ? script : JS_EvalFunction(js, script);
 }

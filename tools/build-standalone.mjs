@@ -24,9 +24,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { findQuickjs, QUICKJS } from './quickjs.mjs'
+import { makeSnapshot } from './snapshot.mjs'
 
 /** Names of the parts that the others are loaded from: what the engine lacks, and the program. */
 const [START, MAIN] = ['start', 'main']
+
+/** What engines ask for most: their parts are loaded in the executable (engine/snapshot.c), those of others when they are asked for. */
+const COMMANDS = ['run', 'create', 'start', 'exec', 'delete', 'kill', 'state'].map((name) => `src/oci/commands/${name}.ts`)
 
 /** `using` is not among what QuickJS knows */
 const TARGET = 'es2022'
@@ -86,7 +90,7 @@ async function main() {
   try {
     const metafile = await bundleSources(folder)
     for (const path of Object.keys(metafile.outputs)) writeFileSync(path, functionOf(path))
-    await bundleStart(folder)
+    await bundleStart(folder, partsOf(COMMANDS, metafile))
     link(folder)
     if (options.keep) {
       cpSync(folder, `${outfile}.parts`, { recursive: true })
@@ -150,8 +154,18 @@ function bundle(folder, words) {
   })
 }
 
+/** Names of the parts that these modules are in, and of all that those import. */
+function partsOf(modules, { outputs }) {
+  const found = new Set(Object.keys(outputs).filter((path) => modules.some((name) => outputs[path].entryPoint === name)))
+  for (const path of found) {
+    for (const each of outputs[path].imports) if (each.kind === 'import-statement' && !each.external) found.add(each.path)
+  }
+  if (found.size === 0) fail(`no part holds one of ${modules.join(', ')}`)
+  return [...found].map((path) => basename(path))
+}
+
 /** The part that loads the others: a script, which no other part is. */
-function bundleStart(folder) {
+function bundleStart(folder, loaded) {
   return build({
     entryPoints: [join(root, 'src/kernel/quickjs-start.ts')],
     outfile: join(folder, `${START}.js`),
@@ -159,6 +173,7 @@ function bundleStart(folder) {
     format: 'iife',
     target: TARGET,
     minify: true,
+    define: { CARREL_LOADED: JSON.stringify(loaded) },
     logLevel: 'warning',
   })
 }
@@ -251,7 +266,17 @@ function link(folder) {
   const inputs = [join(root, 'engine/blob.S'), ...readdirSync(objects).map((name) => join(objects, name))]
   // Written beside and renamed: a running executable keeps the file that it was started from.
   const fresh = `${outfile}.${process.pid}`
-  run(compilerFor(arch), [...LINKED, '-o', fresh, ...inputs, '-lm'], folder)
+  const linkTo = (output) => run(compilerFor(arch), [...LINKED, '-o', output, ...inputs, '-lm'], folder)
+  writeFileSync(join(folder, 'snapshot'), '')
+  // What is made for another machine cannot run here, and loads its parts at each start.
+  if (arch === process.arch) {
+    linkTo('plain')
+    run('./plain', ['--snapshot', 'first'], folder)
+    run('./plain', ['--snapshot', 'second', 'elsewhere'], folder)
+    const image = BigInt(statSync(join(folder, 'plain')).size)
+    writeFileSync(join(folder, 'snapshot'), makeSnapshot(join(folder, 'first'), join(folder, 'second'), image))
+  }
+  linkTo(fresh)
   chmodSync(fresh, 0o755)
   renameSync(fresh, outfile)
 }

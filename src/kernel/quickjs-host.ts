@@ -10,9 +10,9 @@ export interface Host {
   /** Executes an image with its control socket at this number, a name and one variable of the environment: a pid or -errno */
   startAgent(image: number, control: number, at: number, name: string, variable: string): number
   /** Words of the command line after its own name */
-  readonly words: readonly string[]
+  words(): readonly string[]
   /** `NAME=value` */
-  readonly variables: readonly string[]
+  variables(): readonly string[]
   /** The function that a part of the program is. @throws ReferenceError */
   load(name: string): (require: (name: string) => unknown, module: { exports: unknown }) => void
   /** As TextEncoder and TextDecoder do it for UTF-8 */

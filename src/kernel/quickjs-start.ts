@@ -5,6 +5,9 @@ import type { Host } from './quickjs-host.ts'
 
 declare const carrelHost: Host
 
+/** Parts that a snapshot of the engine holds: not the program itself, which runs as soon as it is loaded */
+declare const CARREL_LOADED: readonly string[]
+
 class Encoder {
   encode(text = ''): Uint8Array {
     return carrelHost.encode(text)
@@ -32,5 +35,12 @@ function part(name: string): unknown {
   return module.exports
 }
 
+/** For the build, which keeps the engine as it is then (engine/snapshot.c) */
+const carrelLoad = (): void => CARREL_LOADED.forEach((name) => part(`./${name}`))
+
+const carrelMain = (): unknown => part('./main.js')
+
+// Its seed would be the same in every process.
+Reflect.deleteProperty(Math, 'random')
 Object.assign(globalThis, { TextEncoder: Encoder, TextDecoder: Decoder, performance: { now: () => carrelHost.now() } })
-part('./main.js')
+Object.assign(globalThis, { carrelLoad, carrelMain })

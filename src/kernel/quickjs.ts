@@ -26,7 +26,9 @@ export function quickjsKernel(): Kernel {
     get self() {
       return [readLink(kernel, '/proc/self/exe') ?? '/proc/self/exe']
     },
-    words: host.words,
+    get words() {
+      return host.words()
+    },
     get env() {
       return environmentOf(host)
     },
@@ -47,8 +49,8 @@ function syscall(host: Host, number: number, args: readonly SyscallArgument[]): 
   }
 }
 
-function environmentOf({ variables }: Host): Record<string, string> {
-  const pairs = variables.map((each): [string, string] => {
+function environmentOf(host: Host): Record<string, string> {
+  const pairs = host.variables().map((each): [string, string] => {
     const end = each.indexOf('=', 1)
     return [each.slice(0, end), each.slice(end + 1)]
   })
