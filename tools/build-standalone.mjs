@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -30,7 +30,9 @@ import { makeSnapshot } from './snapshot.mjs'
 const [START, MAIN] = ['start', 'main']
 
 /** What engines ask for most: their parts are loaded in the executable (engine/snapshot.c), those of others when they are asked for. */
-const COMMANDS = ['run', 'create', 'start', 'exec', 'delete', 'kill', 'state'].map((name) => `src/oci/commands/${name}.ts`)
+const COMMANDS = ['run', 'create', 'start', 'exec', 'delete', 'kill', 'state'].map(
+  (name) => `src/oci/commands/${name}.ts`,
+)
 
 /** `using` is not among what QuickJS knows */
 const TARGET = 'es2022'
@@ -90,7 +92,7 @@ async function main() {
   try {
     const metafile = await bundleSources(folder)
     for (const path of Object.keys(metafile.outputs)) writeFileSync(path, functionOf(path))
-    await bundleStart(folder, partsOf(COMMANDS, metafile))
+    await bundleStart(folder, partsOf([relative(process.cwd(), entry), ...COMMANDS], metafile))
     link(folder)
     if (options.keep) {
       cpSync(folder, `${outfile}.parts`, { recursive: true })
@@ -154,14 +156,17 @@ function bundle(folder, words) {
   })
 }
 
-/** Names of the parts that these modules are in, and of all that those import. */
+/** Names of the parts that these modules are in, and of all that those import, but for the program itself. */
 function partsOf(modules, { outputs }) {
-  const found = new Set(Object.keys(outputs).filter((path) => modules.some((name) => outputs[path].entryPoint === name)))
+  const found = new Set(
+    Object.keys(outputs).filter((path) => modules.some((name) => outputs[path].entryPoint === name)),
+  )
   for (const path of found) {
-    for (const each of outputs[path].imports) if (each.kind === 'import-statement' && !each.external) found.add(each.path)
+    for (const each of outputs[path].imports)
+      if (each.kind === 'import-statement' && !each.external) found.add(each.path)
   }
   if (found.size === 0) fail(`no part holds one of ${modules.join(', ')}`)
-  return [...found].map((path) => basename(path))
+  return [...found].map((path) => basename(path)).filter((name) => name !== `${MAIN}.js`)
 }
 
 /** The part that loads the others: a script, which no other part is. */

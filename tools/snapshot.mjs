@@ -15,7 +15,8 @@ const STACK_BYTES = 16n << 20n
  */
 export function makeSnapshot(first, second, imageBytes) {
   const [one, other] = [readDump(first), readDump(second)]
-  if (one.memory.length !== other.memory.length) throw new Error('two runs of the engine took different amounts of memory')
+  if (one.memory.length !== other.memory.length)
+    throw new Error('two runs of the engine took different amounts of memory')
   const [own, outside] = [new Uint8Array(one.memory.length / 8), new Uint8Array(one.memory.length / 8)]
   const words = one.memory.slice()
   one.memory.forEach((word, i) => {

@@ -2,11 +2,8 @@ import type { Kernel } from './kernel.ts'
 
 let known: Kernel | undefined
 
-/** The kernel, by the means of the engine that this runs in. */
+/** The kernel, by Node; in the standalone executable, whose build puts its own function here, by quickjs.ts. */
 export async function currentKernel(): Promise<Kernel> {
-  known ??=
-    'carrelHost' in globalThis
-      ? (await import('./quickjs.ts')).quickjsKernel()
-      : (await import('./node.ts')).nodeKernel()
+  known ??= (await import('./node.ts')).nodeKernel()
   return known
 }

@@ -35,11 +35,32 @@ function part(name: string): unknown {
   return module.exports
 }
 
-/** For the build, which keeps the engine as it is then (engine/snapshot.c) */
-const carrelLoad = (): void => CARREL_LOADED.forEach((name) => part(`./${name}`))
+/** For the build, which keeps the engine as it is then (engine/snapshot.c). @throws TypeError for a collection that would not be the same */
+function carrelLoad(): void {
+  const undo = [Map.prototype, WeakMap.prototype].map((each) => refuseObjects(each, 'set'))
+  undo.push(...[Set.prototype, WeakSet.prototype].map((each) => refuseObjects(each, 'add')))
+  for (const name of CARREL_LOADED) part(`./${name}`)
+  for (const act of undo) act()
+}
+
+/** Objects are found by their addresses, which other processes do not have. */
+function refuseObjects(prototype: object, name: 'set' | 'add'): () => void {
+  const own = Reflect.get(prototype, name) as Adder
+  function add(this: unknown, key: unknown, ...rest: readonly unknown[]): unknown {
+    if (['string', 'number', 'boolean'].includes(typeof key)) return own.call(this, key, ...rest)
+    throw new TypeError(`A ${typeof key} is a key of a collection that a part makes when it is loaded: make it later`)
+  }
+  Reflect.set(prototype, name, add)
+  return () => void Reflect.set(prototype, name, own)
+}
+
+type Adder = (this: unknown, key: unknown, ...rest: readonly unknown[]) => unknown
 
 const carrelMain = (): unknown => part('./main.js')
 
+for (const name of ['dispose', 'asyncDispose']) Object.assign(Symbol, { [name]: Symbol(`Symbol.${name}`) })
+// QuickJS 2025-04-26 gives negative numbers back as they are.
+BigInt.asUintN = (bits, value) => value & ((1n << BigInt(bits)) - 1n)
 // Its seed would be the same in every process.
 Reflect.deleteProperty(Math, 'random')
 Object.assign(globalThis, { TextEncoder: Encoder, TextDecoder: Decoder, performance: { now: () => carrelHost.now() } })
