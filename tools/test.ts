@@ -108,6 +108,7 @@ async function runMachines(): Promise<void> {
     const run = await runLanes(LANES, { words: [], byName: false })
     records.push(...run.records)
     problems.push(...run.problems, ...checkLimits(run), ...judgeStagedSkips(records))
+    notes.push(...run.lines)
     return
   }
   console.log(`\nno test machine: ${reason}`)

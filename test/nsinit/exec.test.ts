@@ -158,7 +158,7 @@ test('L01: nsinit and what it is made of import no package', () => {
     [...readFileSync(file, 'utf8').matchAll(imports)].map(([, name, bare, later]) => name ?? bare ?? later ?? ''),
   )
   assert.deepEqual(
-    [...new Set(imported)].filter((name) => !/^(?:\.|node:|bun:)/.test(name)),
+    [...new Set(imported)].filter((name) => !/^(?:\.|node:)/.test(name)),
     [],
   )
 })

@@ -36,5 +36,6 @@ async function runTests(): Promise<boolean> {
   else if (positionals.length === 0) problems.push(...checkLimits(run), ...judgeStagedSkips(run.records))
   for (const { where, name, file, reason: why } of failed) console.log(`FAIL ${where}: ${name} (${file}): ${why}`)
   for (const problem of problems) console.log(`FAIL ${problem}`)
+  for (const line of run.lines) console.log(line)
   return failed.length === 0 && problems.length === 0
 }

@@ -6,12 +6,15 @@ import type { Lane, Wanted } from './lanes.ts'
 import { stagesOf } from './lanes.ts'
 import { type Effect, parseEffect } from './limits-page.ts'
 import { runLane } from './run-lane.ts'
+import { inSecondMachine } from './second-machine.ts'
 
 /** What came of test machines. */
 export interface LanesRun {
   readonly records: readonly StagedRecord[]
   /** Faults beside failed tests */
   readonly problems: readonly string[]
+  /** Tests that passed only in a second machine */
+  readonly lines: readonly string[]
   readonly effects: ReadonlyMap<string, readonly Effect[]>
   /** Debian's name of the kernel */
   readonly kernel: string
@@ -21,23 +24,28 @@ export interface LanesRun {
 export async function runLanes(lanes: readonly Lane[], wanted: Wanted): Promise<LanesRun> {
   const kernel = findKernel()
   const tests = projectFiles('test')
-  const [ended, stages, problems]: [FileEnded[], Stage[], string[]] = [[], [], []]
+  const [ended, stages, problems, lines]: [FileEnded[], Stage[], string[], string[]] = [[], [], [], []]
   for (const lane of lanes) {
     const planned = stagesOf(lane, tests, wanted)
     if (planned.length === 0) continue
     stages.push(...planned)
     const begin = performance.now()
     console.log(`\nmachine ${lane.name} (${kernel.name})`)
-    const run = await runLane(lane, kernel, planned, sayFile)
+    const first = await runLane(lane, kernel, planned, sayFile)
+    const run = await inSecondMachine(first, planned, (again) => {
+      console.log(`machine ${lane.name} again, for what has failed`)
+      return runLane(lane, kernel, again, sayFile)
+    })
     console.log(`machine ${lane.name}: ${((performance.now() - begin) / 1000).toFixed(1)} s`)
     ended.push(...run.files)
     problems.push(...run.problems)
+    lines.push(...run.lines)
   }
   if (stages.length === 0) problems.push('No test file is wanted in any machine')
   const records = stagedRecords(ended)
   console.log(`\n${describeStages(records).join('\n')}`)
   problems.push(...judgeFiles(ended), ...judgeStages(stages, records))
-  return { records, problems, effects: effectsOf(ended), kernel: kernel.name }
+  return { records, problems, lines, effects: effectsOf(ended), kernel: kernel.name }
 }
 
 function sayFile({ stage, file, seconds, code, records, output }: FileEnded): void {
