@@ -42,12 +42,12 @@ static int word_of(JSContext *js, JSValueConst value, struct word *word) {
   return 0;
 }
 
-/* One system call by its number: what it returns, or -errno. */
+/* One system call by its number, with at most six words: what it returns, or -errno. */
 JSValue kernel_syscall(JSContext *js, JSValueConst this, int count, JSValueConst *words) {
   (void)this;
   struct word word[WORDS] = {{0, NULL}};
-  int bad = count > WORDS ? -1 : 0;
-  for (int i = 0; i < count && !bad; i++)
+  int bad = 0;
+  for (int i = 0; i < count && i < WORDS && !bad; i++)
     bad = word_of(js, words[i], &word[i]);
   long result = -EINVAL;
   if (!bad) {

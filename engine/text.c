@@ -50,9 +50,11 @@ JSValue text_encode_into(JSContext *js, JSValueConst this, int count, JSValueCon
   const char *text = JS_ToCStringLen(js, &size, words[0]);
   if (!text) return JS_EXCEPTION;
   size_t written = whole_characters((const uint8_t *)text, size, into.size, &read);
-  if (written > 0) memcpy(into.at, text, written);
+  if (written > 0) {
+    memcpy(into.at, text, written);
+    replace_halves(into.at, written);
+  }
   JS_FreeCString(js, text);
-  replace_halves(into.at, written);
   JSValue result = JS_NewObject(js);
   if (JS_IsException(result)) return result;
   if (JS_SetPropertyStr(js, result, "read", JS_NewInt64(js, (int64_t)read)) < 0) return JS_EXCEPTION;

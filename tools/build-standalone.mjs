@@ -61,6 +61,12 @@ const OWN_FLAGS = [
 ]
 const LINKED = ['-static-pie', '-s', '-Wl,-z,relro,-z,now', '-Wl,-z,noexecstack', '-Wl,--build-id=none']
 
+/**
+ * A snapshot has the addresses of the functions of libm that glibc chooses by the processor: here those for every processor of the
+ * architecture. On arm64 there is no choice among them.
+ */
+const OLDEST_CPU = { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-SSE4_1,-AVX,-AVX2,-FMA,-FMA4' }
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const caller = process.cwd()
 const { values: options } = parseArgs({
@@ -276,8 +282,8 @@ function link(folder) {
   // What is made for another machine cannot run here, and loads its parts at each start.
   if (arch === process.arch) {
     linkTo('plain')
-    run('./plain', ['--snapshot', 'first'], folder)
-    run('./plain', ['--snapshot', 'second', 'elsewhere'], folder)
+    run('./plain', ['--snapshot', 'first'], folder, OLDEST_CPU)
+    run('./plain', ['--snapshot', 'second', 'elsewhere'], folder, OLDEST_CPU)
     const image = BigInt(statSync(join(folder, 'plain')).size)
     writeFileSync(join(folder, 'snapshot'), makeSnapshot(join(folder, 'first'), join(folder, 'second'), image))
   }
@@ -334,8 +340,9 @@ function compilerFor(cpu) {
   return cpu === arch ? process.env['CC'] || 'cc' : 'cc'
 }
 
-function run(command, words, cwd) {
-  const { status, signal, error } = spawnSync(command, words, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+function run(command, words, cwd, variables = {}) {
+  const env = { ...process.env, ...variables }
+  const { status, signal, error } = spawnSync(command, words, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] })
   if (error) fail(`${command} does not start (${error.code}): Debian has it in gcc and libc6-dev`)
   if (status !== 0) fail(`${basename(command)} ended with ${status ?? signal}`)
 }
