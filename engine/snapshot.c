@@ -8,26 +8,27 @@
 
 #include "engine.h"
 
-enum { WORD_BITS = 64, ANCHORS = 3 };
+enum { WORD_BITS = 64, ANCHORS = 4 };
 
 /* In front of it; tools/snapshot.mjs knows this order. */
 struct snapshot {
   /* Of the memory, a multiple of 4096 */
   uint64_t size;
-  /* Addresses when it was written: of the memory, of the executable, of the stack, and what the engine is found by */
-  uint64_t base, image, stack, runtime, context;
+  /* When it was written: addresses of the memory, and of the executable, with its size; an address of the stack, and the engine's */
+  uint64_t base, image, image_size, stack, context;
   /* Where some things are in the executable: a snapshot is of one executable alone */
   uint64_t anchors[ANCHORS];
 };
 
-/* Start of the executable in memory: the linker's. */
-extern const uint8_t __ehdr_start[];
+/* Where the executable begins and ends in memory: the linker's. */
+extern const uint8_t __ehdr_start[], _end[];
 
 static void find_anchors(uint64_t anchors[ANCHORS]) {
   const uintptr_t image = (uintptr_t)__ehdr_start;
   anchors[0] = (uintptr_t)snapshot_restore - image;
   anchors[1] = (uintptr_t)engine_memory.js_malloc - image;
   anchors[2] = (uintptr_t)&engine_memory - image;
+  anchors[3] = (uintptr_t)engine_snapshot - image;
 }
 
 static int write_all(int fd, const void *bytes, size_t size) {
@@ -47,8 +48,8 @@ int snapshot_write(JSContext *js, const char *path) {
     .size = size,
     .base = (uintptr_t)memory,
     .image = (uintptr_t)__ehdr_start,
+    .image_size = (uintptr_t)_end - (uintptr_t)__ehdr_start,
     .stack = (uintptr_t)&now,
-    .runtime = (uintptr_t)JS_GetRuntime(js),
     .context = (uintptr_t)js,
   };
   find_anchors(now.anchors);

@@ -3,15 +3,11 @@
 //   node tools/build-standalone.mjs [--quiet] [--arch linux-x64|linux-arm64] [--entry FILE] [--outfile FILE] [--keep]
 // esbuild makes parts of the sources that are loaded when they are asked for; their bytecode, the agent and QuickJS are linked with engine/.
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import {
-  chmodSync,
-  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -23,8 +19,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
-import { findQuickjs, QUICKJS } from './quickjs.mjs'
-import { makeSnapshot } from './snapshot.mjs'
+import { link } from './engine.mjs'
 
 /** Names of the parts that the others are loaded from: what the engine lacks, and the program. */
 const [START, MAIN] = ['start', 'main']
@@ -46,27 +41,6 @@ const OWN_CALL = /\b(?:call|attempt|callError)\(\s*(?:[\w.#]+,\s*)?'\w+'/g
 /** `p.mkdirat(`, or `onlyAfter(p, made, 'mkdirat'` */
 const STEP = /\.(\w+)\(|\((?:\s*[\w.#]+,)*\s*'(\w+)'/g
 
-/** What of QuickJS is in the executable, and nothing of its own library for programs. */
-const UNITS = ['quickjs.c', 'cutils.c', 'libregexp.c', 'libunicode.c', 'dtoa.c']
-const CFLAGS = ['-std=gnu11', '-O2', '-fPIE', '-fvisibility=hidden']
-const QUICKJS_FLAGS = ['-D_GNU_SOURCE', `-DCONFIG_VERSION="${QUICKJS}"`, '-w']
-const OWN_FLAGS = [
-  '-Wall',
-  '-Wextra',
-  '-Wconversion',
-  '-Wno-sign-conversion',
-  '-Wshadow',
-  '-Wstrict-prototypes',
-  '-Werror',
-]
-const LINKED = ['-static-pie', '-s', '-Wl,-z,relro,-z,now', '-Wl,-z,noexecstack', '-Wl,--build-id=none']
-
-/**
- * A snapshot has the addresses of the functions of libm that glibc chooses by the processor: here those for every processor of the
- * architecture. On arm64 there is no choice among them.
- */
-const OLDEST_CPU = { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-SSE4_1,-AVX,-AVX2,-FMA,-FMA4' }
-
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const caller = process.cwd()
 const { values: options } = parseArgs({
@@ -84,6 +58,7 @@ const arch = platform.replace('linux-', '')
 const entry = resolve(caller, options.entry)
 const outfile = resolve(caller, options.outfile ?? join(root, 'build', platform, 'carrel-oci'))
 const agent = join(root, 'build', platform, 'carrel-agent')
+process.chdir(root)
 
 try {
   await main()
@@ -98,8 +73,12 @@ async function main() {
   try {
     const metafile = await bundleSources(folder)
     for (const path of Object.keys(metafile.outputs)) writeFileSync(path, functionOf(path))
-    await bundleStart(folder, partsOf([relative(process.cwd(), entry), ...COMMANDS], metafile))
-    link(folder)
+    const used = COMMANDS.filter((name) => name in metafile.inputs)
+    await bundleStart(folder, partsOf([relative(root, entry), ...used], metafile))
+    mkdirSync(dirname(outfile), { recursive: true })
+    // Written beside and renamed: a running executable keeps the file that it was started from.
+    link(folder, { arch, agent, output: `${outfile}.${process.pid}` })
+    renameSync(`${outfile}.${process.pid}`, outfile)
     if (options.keep) {
       cpSync(folder, `${outfile}.parts`, { recursive: true })
       writeFileSync(`${outfile}.json`, JSON.stringify(metafile))
@@ -143,6 +122,7 @@ function wordsOf(paths) {
 
 function bundle(folder, words) {
   return build({
+    absWorkingDir: root,
     entryPoints: [entry],
     outdir: folder,
     write: words !== undefined,
@@ -164,21 +144,20 @@ function bundle(folder, words) {
 
 /** Names of the parts that these modules are in, and of all that those import, but for the program itself. */
 function partsOf(modules, { outputs }) {
-  const found = new Set(
-    Object.keys(outputs).filter((path) => modules.some((name) => outputs[path].entryPoint === name)),
-  )
+  const found = new Set(Object.keys(outputs).filter((path) => modules.includes(outputs[path].entryPoint)))
+  if (found.size !== modules.length) fail(`${found.size} parts hold ${modules.join(', ')}`)
   for (const path of found) {
     for (const each of outputs[path].imports)
       if (each.kind === 'import-statement' && !each.external) found.add(each.path)
   }
-  if (found.size === 0) fail(`no part holds one of ${modules.join(', ')}`)
   return [...found].map((path) => basename(path)).filter((name) => name !== `${MAIN}.js`)
 }
 
 /** The part that loads the others: a script, which no other part is. */
 function bundleStart(folder, loaded) {
   return build({
-    entryPoints: [join(root, 'src/kernel/quickjs-start.ts')],
+    absWorkingDir: root,
+    entryPoints: ['src/kernel/quickjs-start.ts'],
     outfile: join(folder, `${START}.js`),
     bundle: true,
     format: 'iife',
@@ -264,87 +243,6 @@ function tablesHash() {
   const header = readFileSync(join(root, 'agent/generated/protocol.h'), 'utf8')
   const [, hash] = /#define PROTOCOL_HASH (0x[0-9a-f]{16})ULL/.exec(header) ?? []
   return hash ?? fail('agent/generated/protocol.h has no PROTOCOL_HASH')
-}
-
-/** Bytecode of the parts, and the agent, behind the engine. */
-function link(folder) {
-  mkdirSync(dirname(outfile), { recursive: true })
-  const parts = readdirSync(folder).filter((name) => name.endsWith('.js'))
-  const own = buildEngine(process.arch)
-  run(join(own, 'compile'), ['parts', ...parts.map((name) => `./${name}`)], folder)
-  copyFileSync(agent, join(folder, 'agent'))
-  const objects = join(buildEngine(arch), 'objects')
-  const inputs = [join(root, 'engine/blob.S'), ...readdirSync(objects).map((name) => join(objects, name))]
-  // Written beside and renamed: a running executable keeps the file that it was started from.
-  const fresh = `${outfile}.${process.pid}`
-  const linkTo = (output) => run(compilerFor(arch), [...LINKED, '-o', output, ...inputs, '-lm'], folder)
-  writeFileSync(join(folder, 'snapshot'), '')
-  // What is made for another machine cannot run here, and loads its parts at each start.
-  if (arch === process.arch) {
-    linkTo('plain')
-    run('./plain', ['--snapshot', 'first'], folder, OLDEST_CPU)
-    run('./plain', ['--snapshot', 'second', 'elsewhere'], folder, OLDEST_CPU)
-    const image = BigInt(statSync(join(folder, 'plain')).size)
-    writeFileSync(join(folder, 'snapshot'), makeSnapshot(join(folder, 'first'), join(folder, 'second'), image))
-  }
-  linkTo(fresh)
-  chmodSync(fresh, 0o755)
-  renameSync(fresh, outfile)
-}
-
-/** Objects of engine/ and QuickJS for this architecture, and the compiler of parts: made once. */
-function buildEngine(cpu) {
-  const sources = findQuickjs(root)
-  const own = filesIn(join(root, 'engine'), '.c')
-  const inputs = [...own, join(root, 'engine/engine.h')].map((path) => readFileSync(path))
-  const hash = createHash('sha256').update([compilerFor(cpu), QUICKJS, CFLAGS, OWN_FLAGS, QUICKJS_FLAGS].join('\0'))
-  for (const bytes of inputs) hash.update(bytes)
-  const folder = join(root, 'build', `linux-${cpu}`, `engine-${hash.digest('hex').slice(0, 12)}`)
-  if (existsSync(folder)) return folder
-  for (const old of readdirSync(dirname(folder)).filter((name) => name.startsWith('engine-'))) {
-    rmSync(join(dirname(folder), old), { recursive: true })
-  }
-  const fresh = mkdtempSync(join(dirname(folder), 'new-engine-'))
-  mkdirSync(join(fresh, 'objects'))
-  const units = [
-    ...own.map((path) => ({ path, flags: [...CFLAGS, ...OWN_FLAGS] })),
-    ...UNITS.map((name) => ({ path: join(sources, name), flags: [...CFLAGS, ...QUICKJS_FLAGS] })),
-  ]
-  try {
-    compileAll(cpu, fresh, units, sources)
-    renameSync(fresh, folder)
-  } finally {
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return folder
-}
-
-function compileAll(cpu, folder, units, sources) {
-  const object = (path) => join(folder, 'objects', `${basename(path, '.c')}.o`)
-  for (const { path, flags } of units) {
-    run(compilerFor(cpu), [...flags, '-isystem', sources, '-c', '-o', object(path), path], root)
-  }
-  renameSync(object('compile.c'), join(folder, 'compile.o'))
-  if (cpu !== process.arch) return
-  const words = [join(folder, 'compile.o'), ...UNITS.map((name) => object(name)), '-lm']
-  run(compilerFor(cpu), ['-static-pie', '-o', join(folder, 'compile'), ...words], root)
-}
-
-function filesIn(folder, ending) {
-  const names = readdirSync(folder).filter((name) => name.endsWith(ending))
-  return names.map((name) => join(folder, name))
-}
-
-/** CC is the compiler for what is built; parts are compiled here. */
-function compilerFor(cpu) {
-  return cpu === arch ? process.env['CC'] || 'cc' : 'cc'
-}
-
-function run(command, words, cwd, variables = {}) {
-  const env = { ...process.env, ...variables }
-  const { status, signal, error } = spawnSync(command, words, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (error) fail(`${command} does not start (${error.code}): Debian has it in gcc and libc6-dev`)
-  if (status !== 0) fail(`${basename(command)} ended with ${status ?? signal}`)
 }
 
 function fail(message) {

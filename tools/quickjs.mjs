@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from 'node:path'
 
 /** Its version, which is a date */
-export const QUICKJS = '2025.04.26'
+const QUICKJS = '2025.04.26'
 
 const SHA256 = 'ec81da5b3249ed648dbc7df4a1654988910e66a118d9b71cb63534216efcfbbe'
 
@@ -41,13 +41,14 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 const SOURCES = ['/etc/apt/sources.list', '/etc/apt/sources.list.d/debian.sources']
 
 /**
- * A folder with the sources: the one that CARREL_QUICKJS names (as it is), or build/quickjs-VERSION, which is filled once from Debian's source
+ * A folder with the sources: the one that CARREL_QUICKJS names (as it is), or one below build/, which is filled once from Debian's source
  * package, by apt and from where this host gets its packages. Nothing of the host's own lists changes.
  */
 export function findQuickjs(root) {
   const given = process.env['CARREL_QUICKJS']
   if (given) return given
-  const folder = join(root, 'build', `quickjs-${QUICKJS}`)
+  const mended = createHash('sha256').update(JSON.stringify(MENDED)).digest('hex').slice(0, 8)
+  const folder = join(root, 'build', `quickjs-${QUICKJS}-${mended}`)
   if (existsSync(folder)) return folder
   mkdirSync(dirname(folder), { recursive: true })
   const fresh = mkdtempSync(join(root, 'build/new-quickjs-'))
