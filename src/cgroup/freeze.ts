@@ -52,7 +52,7 @@ export async function thawGroup(caller: Caller, places: readonly GroupPlace[]): 
     if (version === 2) program.write(`${directory}/cgroup.freeze`, '0', ['ENOENT'])
     else program.write(`${directory}/freezer.state`, 'THAWED')
   }
-  if (program.p.steps.length > 0) await program.run(caller)
+  if (program.p.length > 0) await program.run(caller)
 }
 
 /** Whether processes of the group can be stopped, so that none of them makes another one meanwhile. */

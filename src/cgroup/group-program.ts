@@ -29,10 +29,10 @@ export class GroupProgram {
 
   /** Says which file the steps that `add` adds are about, and which value they write. */
   about<T>(path: string, value: string | undefined, add: (p: Program) => T): T {
-    const from = this.p.steps.length
+    const from = this.p.length
     const result = add(this.p)
     const about = value === undefined ? { path } : { path, value }
-    for (let step = from; step < this.p.steps.length; step++) this.name(step, about)
+    for (let step = from; step < this.p.length; step++) this.name(step, about)
     return result
   }
 
@@ -94,7 +94,7 @@ export class GroupProgram {
   check(result: ProgramResult): void {
     if (result.failure) throw this.errorOf(result)
     for (const [step, about] of this.#about) {
-      if (about.value === undefined || this.p.steps[step]?.name !== 'write') continue
+      if (about.value === undefined || this.p.step(step)?.name !== 'write') continue
       const written = Number(result.result(step))
       const size = Buffer.byteLength(about.value)
       if (written >= 0 && written < size) throw this.#shortWrite(step, about, { written, size })
@@ -120,7 +120,7 @@ export class GroupProgram {
   #shortWrite(step: number, { path, value = '' }: About, { written, size }: { written: number; size: number }): Error {
     const because = `only ${written} of ${size} bytes were taken, and a rest that is written later is a value of its own`
     const args = `${quote(path)}, ${quote(value)}`
-    return new SyscallError({ call: 'write', args, errno: 'EIO', step, steps: this.p.steps.length, because })
+    return new SyscallError({ call: 'write', args, errno: 'EIO', step, steps: this.p.length, because })
   }
 }
 

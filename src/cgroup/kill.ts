@@ -104,7 +104,7 @@ async function signalProcesses(
       .filter(([pid]) => members.has(pid))
       .map(([, fd]) => {
         send.p.tolerate('ESRCH').pidfd_send_signal(fd, signal, [])
-        return send.p.steps.length - 1
+        return send.p.length - 1
       })
     const result = await send.run(caller)
     return sent.filter((step) => result.result(step) === 0).length

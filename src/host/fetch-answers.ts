@@ -110,7 +110,7 @@ const ASK: Readonly<Record<Question['kind'], Ask>> = {
     return (result) => ({ answer: statOf(result.get(stat))?.stx_mode })
   },
   write(p, { path }) {
-    const index = p.steps.length
+    const index = p.length
     // With the effective ids, which are those that a write has to do with.
     tolerant(p).faccessat2('AT_FDCWD', path, ['W_OK'], ['AT_EACCESS'])
     return (result) => ({ answer: result.errno(index) ?? 'ok' })

@@ -55,7 +55,7 @@ function pushAttribute(struct: Struct, value: unknown, to: Encoder, where: strin
   }
   const input = outs.length > 0 ? { ...sizes(struct, value as Fields), ...(value as Fields), ...plain } : value
   const at = placeWriter(writerOf(struct, input, to, where, pointers))
-  to.push({ kind: 'data', value: at })
+  to.pushData(at)
   to.pushNumber(struct.size(to.arch))
   if (outs.length === 0) return
   return { at, decode: () => undefined, settle: (outcome) => outs.forEach((out) => out.settle?.(outcome)) }
@@ -82,7 +82,7 @@ export const bpfAttribute: Param = {
   type: 'BpfProgLoadAttr | BpfProgAttachAttr | BpfProgQueryAttr | BpfProgIdAttr | BpfObjAttr | Uint8Array',
   encode(value, to, call) {
     if (value instanceof Uint8Array) {
-      to.push({ kind: 'data', value: to.place(value) })
+      to.pushData(to.place(value))
       return to.pushNumber(value.length)
     }
     const where = `${call}.attr`
@@ -103,7 +103,7 @@ function pushShared(
   pointers: Readonly<Record<string, Word>>,
 ) {
   const at = placeWriter(writerOf(struct, value, to, where, pointers), 'share')
-  to.push({ kind: 'data', value: at })
+  to.pushData(at)
   to.pushNumber(struct.size(to.arch))
   return at
 }

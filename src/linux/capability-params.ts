@@ -71,7 +71,7 @@ export const capHeader: Param = {
   name: 'hdrp',
   type: 'never',
   implied: true,
-  encode: (_value, to) => to.push({ kind: 'data', value: to.place(header(0)) }),
+  encode: (_value, to) => to.pushData(to.place(header(0))),
   print: () => '{version=_LINUX_CAPABILITY_VERSION_3, pid=0}',
 }
 
@@ -84,7 +84,7 @@ export const capHeaderOf: Param = {
     const isRef = value instanceof Ref
     const at = to.place(header(isRef ? 0 : Number(checkInteger(value, 4, `${call}.pid`))))
     if (isRef) to.relocate(at + 4, to.wordOf(value), 4)
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
   },
   print: (value) => `{version=_LINUX_CAPABILITY_VERSION_3, pid=${value instanceof Ref ? value.label : String(value)}}`,
 }
@@ -113,7 +113,7 @@ export const capData: Param = {
       view.setUint32(4 * i, Number(mask & 0xffffffffn), true)
       view.setUint32(12 + 4 * i, Number((mask >> 32n) & 0xffffffffn), true)
     })
-    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushData(to.place(bytes))
   },
   print(value) {
     const sets = setsOf(value, 'datap')

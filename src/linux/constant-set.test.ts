@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { InvalidInputError } from '../base/errors.ts'
 import { choiceValue, nameOf, printChoice, valueOf } from './constant-set.ts'
 import { errnoName, errnoNumber } from './errno.ts'
-import { flagNames, flagsValue, printFlags } from './flags.ts'
+import { flagNames, flagsValue, printFlags, usualFlags } from './flags.ts'
 import { nearest } from './nearest.ts'
 import { printSignalMask, signalMask, signalName, signalNumber } from './signal.ts'
 import { syscallName, syscallNumber } from './syscalls.ts'
@@ -20,6 +20,15 @@ test('flagsValue() combines names and numbers, in 64 bits where they need them',
   assert.equal(flagsValue(CLONE, 'CLONE_IO', 'x64', 'f'), 0x80000000)
   assert.equal(flagsValue(CLONE, [1n << 63n, 'CLONE_VM'], 'x64', 'f'), (1n << 63n) | 0x100n)
   assert.equal(flagsValue(CLONE, [], 'x64', 'f'), 0)
+})
+
+test('usualFlags() knows lists of names, and leaves to flagsValue() whatever else there is', () => {
+  assert.equal(usualFlags(CLONE, ['CLONE_NEWNS', 'CLONE_NEWPID']), 0x20020000)
+  assert.equal(usualFlags(CLONE, []), 0)
+  for (const other of [['CLONE_NEWNS', 17], ['CLONE_IO'], ['CLONE_INTO_CGROUP'], 'CLONE_VM', 17, ['toString'], null]) {
+    assert.equal(usualFlags(CLONE, other), undefined, String(other))
+  }
+  assert.equal(usualFlags(OPEN, ['O_DIRECTORY']), undefined, 'not the same on all architectures')
 })
 
 test('flagsValue() takes the value of the architecture', () => {

@@ -63,7 +63,6 @@ class LazySet<V extends Readonly<Record<string, PerArch>>> implements ConstantSe
   declare readonly newer?: readonly string[]
   declare readonly arch?: Arch
   readonly #make: () => V
-  #values: V | undefined
 
   constructor(
     name: string,
@@ -79,7 +78,9 @@ class LazySet<V extends Readonly<Record<string, PerArch>>> implements ConstantSe
   }
 
   get values(): V {
-    return (this.#values ??= this.#make())
+    const values = this.#make()
+    Object.defineProperty(this, 'values', { value: values })
+    return values
   }
 }
 
@@ -90,7 +91,10 @@ class LazySet<V extends Readonly<Record<string, PerArch>>> implements ConstantSe
  */
 export function valueOf(set: ConstantSet, name: string, arch: Arch, field: string): number {
   const { values } = set
-  const value = Object.hasOwn(values, name) ? values[name] : undefined
+  const known = values[name]
+  // What every object inherits is no number.
+  if (typeof known === 'number' && set.arch === undefined) return known
+  const value = Object.hasOwn(values, name) ? known : undefined
   if (value !== undefined && set.arch !== undefined && set.arch !== arch) throw notOn(arch, name)
   if (typeof value === 'number') return value
   if (value !== undefined) return valueOn(arch, value)

@@ -19,10 +19,16 @@ export interface Encoder {
   push(word: Word): void
   /** Adds a number as the next argument word: the cheap form of `push`. */
   pushNumber(value: number | bigint): void
+  /** Adds the address of what was placed into the data at `at`. */
+  pushData(at: number): void
   /** Copies bytes into the data, aligned to 8; returns their offset. */
   place(bytes: Uint8Array): number
   /** As `place`, for text without NUL: in UTF-8, with a NUL behind. */
   placeText(text: string): number
+  /** Offset of what `keep` was told of before, or undefined. */
+  kept(value: unknown, kind: object): number | undefined
+  /** Remembers where a value lies as this kind of struct, unless somebody could change it: it is placed once then, however often it is read. */
+  keep(value: unknown, kind: object, at: number): void
   /** As `place`, for bytes that the kernel reads and writes: the data comes back with the reply. */
   share(bytes: Uint8Array): number
   /** Reserves bytes in the reply buffer, aligned to 8; returns their offset. */

@@ -53,7 +53,7 @@ export const signalAction: Param = {
       const guess = typeof value === 'string' ? didYouMean(value, Object.keys(HANDLERS)) : ''
       throw new InvalidInputError(`${call}.act must be SIG_DFL or SIG_IGN${guess}`, { field: `${call}.act` })
     }
-    to.push({ kind: 'data', value: to.place(SIGACTION.pack({ handler: HANDLERS[value] })) })
+    to.pushData(to.place(SIGACTION.pack({ handler: HANDLERS[value] })))
   },
   print: (value) => `{sa_handler=${String(value)}, sa_mask=[], sa_flags=0}`,
 }

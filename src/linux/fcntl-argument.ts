@@ -42,7 +42,7 @@ export const fcntlArgument: Param = {
     const where = `${call}.arg`
     const set = setOf(value)
     if (set) return to.pushNumber(flagsValue(set, value, to.arch, where))
-    if (isLock(value)) return to.push({ kind: 'data', value: FLOCK.encode(value, to, where) })
+    if (isLock(value)) return to.pushData(FLOCK.encode(value, to, where))
     return pushRaw(value, to, where)
   },
   print(value, arch: Arch = 'x64') {

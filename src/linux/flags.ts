@@ -1,9 +1,23 @@
 import { InvalidInputError } from '../base/errors.ts'
 import { type Arch, valueOn } from './arch.ts'
-import { type ConstantSet, choiceValue, nameOf, valueOf } from './constant-set.ts'
+import { type ConstantSet, choiceValue, nameOf } from './constant-set.ts'
 
 /** A flag word: a list of names and numbers, one name, or the number itself (bigint where 64 bits count). */
 export type Flags<N extends string> = N | number | bigint | readonly (N | number | bigint)[]
+
+/** The word of a list of names that each are at most 31 bits on every architecture, as nearly all are; undefined for any other value. */
+export function usualFlags(set: ConstantSet, value: unknown): number | undefined {
+  if (!Array.isArray(value) || set.arch !== undefined) return undefined
+  const { values } = set
+  let bits = 0
+  for (const item of value as readonly unknown[]) {
+    // What every object inherits is no number.
+    const known = typeof item === 'string' ? values[item] : undefined
+    if (typeof known !== 'number' || known < 0 || known > MOST_POSITIVE) return undefined
+    bits |= known
+  }
+  return bits
+}
 
 /**
  * The word of a flag list: all of its items OR-ed; a bigint only beyond 2^53. A negative number is a 32-bit pattern, because that is
@@ -11,12 +25,14 @@ export type Flags<N extends string> = N | number | bigint | readonly (N | number
  * @throws InvalidInputError
  */
 export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: string): number | bigint {
+  const usual = usualFlags(set, value)
+  if (usual !== undefined) return usual
   if (typeof value === 'string') return choiceValue(set, value, arch, field)
   if (!Array.isArray(value)) return word(choiceValue(set, value, arch, field), field)
   let low = 0
   let high = 0
   for (const item of value as readonly unknown[]) {
-    const given = typeof item === 'string' ? valueOf(set, item, arch, field) : choiceValue(set, item, arch, field)
+    const given = choiceValue(set, item, arch, field)
     const number = typeof given === 'number' && given >= 0 ? given : word(given, field)
     if (typeof number === 'bigint') {
       low |= Number(BigInt.asIntN(32, number))
@@ -29,6 +45,9 @@ export function flagsValue(set: ConstantSet, value: unknown, arch: Arch, field: 
   if (high === 0) return low >>> 0
   return narrow((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
 }
+
+/** Of 32 bits */
+const MOST_POSITIVE = 0x7fff_ffff
 
 /** Flags as the unsigned number of at most 64 bits that the kernel sees. */
 function word(value: number | bigint, field: string): number | bigint {

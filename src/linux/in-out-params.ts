@@ -10,7 +10,7 @@ import { describeValue } from './show-value.ts'
 /** Places bytes that the kernel reads and writes, and pushes their address; returns where they are in the data. */
 export function pushShared(to: Encoder, bytes: Uint8Array): number {
   const at = to.share(bytes)
-  to.push({ kind: 'data', value: at })
+  to.pushData(at)
   return at
 }
 
@@ -45,7 +45,7 @@ export const sharedStructs = (struct: Struct, name: string): Param => ({
     const writer: StructWriter = { arch, encoder: to, bytes, view: new DataView(bytes.buffer), patches: [] }
     value.forEach((item, i) => struct.write(item, writer, i * step, `${where}[${i}]`))
     const at = placeWriter(writer, 'share')
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
     to.pushNumber(value.length)
     return {
       at,

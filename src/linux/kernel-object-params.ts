@@ -34,7 +34,7 @@ export const landlockRule: Param = {
   type: 'LandlockPathBeneathAttr | LandlockNetPortAttr',
   encode(value, to, call) {
     const where = `${call}.rule_attr`
-    to.push({ kind: 'data', value: structOf(value, LANDLOCK_RULES, where).encode(value, to, where) })
+    to.pushData(structOf(value, LANDLOCK_RULES, where).encode(value, to, where))
   },
   print: (value, arch) => structOf(value, LANDLOCK_RULES, 'rule_attr').print(value, arch),
 }

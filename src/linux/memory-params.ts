@@ -22,7 +22,7 @@ function bytesOf(value: unknown, where: string): Uint8Array {
 }
 
 function pushData(to: Encoder, bytes: Uint8Array): void {
-  to.push({ kind: 'data', value: to.place(bytes) })
+  to.pushData(to.place(bytes))
 }
 
 /** Bytes of a buffer that a listing shows: more than strace's 32, which would cut most lines of a map or an address */
@@ -120,7 +120,7 @@ export const structIn = (struct: Struct, name: string): Param => ({
   name,
   type: struct.typeName,
   encode(value, to, call) {
-    to.push({ kind: 'data', value: struct.encode(value, to, `${call}.${name}`) })
+    to.pushData(struct.encode(value, to, `${call}.${name}`))
   },
   print: (value, arch) => struct.print(value, arch),
 })
@@ -129,7 +129,7 @@ export const structIn = (struct: Struct, name: string): Param => ({
 export const structInSized = (struct: Struct, name: string): Param => ({
   ...structIn(struct, name),
   encode(value, to, call) {
-    to.push({ kind: 'data', value: struct.encode(value, to, `${call}.${name}`) })
+    to.pushData(struct.encode(value, to, `${call}.${name}`))
     to.pushNumber(struct.size(to.arch))
   },
   print: (value, arch) => `${struct.print(value, arch)}, ${struct.size(arch)}`,
@@ -227,7 +227,7 @@ function pushStrings(list: readonly unknown[], to: Encoder, where: string): void
   const base = to.place(block)
   const pointers = to.place(new Uint8Array(8 * (strings.length + 1)))
   starts.forEach((start, i) => to.relocate(pointers + 8 * i, { kind: 'data', value: base + start }, 8))
-  to.push({ kind: 'data', value: pointers })
+  to.pushData(pointers)
 }
 
 /** A buffer for directory entries, of a size that the caller gives: two words. */

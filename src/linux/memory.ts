@@ -83,7 +83,7 @@ export class Memory {
   /** Pushes its address as the next argument. What it starts with is what it holds now. */
   encode(to: Encoder): EncodedOut {
     const out = this.point(to)
-    to.push({ kind: 'data', value: out.at })
+    to.pushData(out.at)
     return out
   }
 

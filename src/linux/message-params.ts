@@ -57,7 +57,7 @@ export const address = (name = 'addr'): Param => ({
       return out
     }
     const bytes = encodeAddress(value as SocketAddress, `${call}.${name}`)
-    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushData(to.place(bytes))
     to.pushNumber(bytes.length)
   },
   print: (value) =>
@@ -111,7 +111,7 @@ export const option = (name = 'optval'): Param => ({
     const bytes = optionBytes(value, `${call}.${name}`)
     const at = to.place(bytes)
     if (value instanceof Ref) to.relocate(at, to.wordOf(value), 4)
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
     to.pushNumber(bytes.length)
   },
   print: (value) =>
@@ -152,7 +152,7 @@ export const outMessage = (name = 'msg'): Param => ({
       where,
     )
     if (message.rights?.length) attachRights(at, message.rights, to)
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
   },
   print: (value) => printMessage(value as OutMessage),
 })

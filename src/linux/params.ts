@@ -5,7 +5,7 @@ import type { EncodedOut, Param } from './call.ts'
 import { type ConstantSet, choiceValue, printChoice } from './constant-set.ts'
 import { DecimalPath } from './decimal-path.ts'
 import type { Encoder } from './encoder.ts'
-import { flagsValue, printFlags } from './flags.ts'
+import { flagsValue, printFlags, usualFlags } from './flags.ts'
 import { placeText, textBytes } from './memory-fields.ts'
 import { Memory } from './memory.ts'
 import { Ref } from './ref.ts'
@@ -20,6 +20,12 @@ import { AT_FDCWD } from './at-fdcwd.ts'
 /** What fits into 64 bits, signed or not; no float is next to 2^64. */
 const LOWEST = -(2n ** 63n)
 const HIGHEST = 2n ** 64n - 1n
+
+/** What fits into 32 bits, signed or not */
+const LEAST_32 = -0x8000_0000
+const MOST_32 = 0xffff_ffff
+/** Of a signed number */
+const MOST_INT = 0x7fff_ffff
 
 /** Refuses what is no integer within the limits. */
 function assertWithin(
@@ -44,12 +50,13 @@ export function pushNumber(
   high: number | bigint = HIGHEST,
 ): void {
   if (value instanceof Ref) return to.push(to.wordOf(value))
-  // The usual case costs no call more: engines that start for one command interpret all of this.
-  if (typeof value !== 'number' || value < low || value > high || !Number.isInteger(value)) {
-    assertWithin(value, where, low, high)
-  }
+  assertWithin(value, where, low, high)
   to.pushNumber(value)
 }
+
+/** The usual case, which needs no text of where it is: an engine that starts for one command interprets all of this. */
+const isWithin = (value: unknown, low: number, high: number): value is number =>
+  typeof value === 'number' && value >= low && value <= high && value % 1 === 0
 
 interface NumberShape {
   readonly type?: string
@@ -60,12 +67,15 @@ interface NumberShape {
 }
 
 function numeric(name: string, shape: NumberShape): Param {
-  const { low = -(2 ** 31), high = 2 ** 31 - 1, print = printNumber } = shape
+  const { low = LEAST_32, high = MOST_INT, print = printNumber } = shape
   return {
     name,
     type: shape.type ?? 'number',
     ref: shape.ref ?? 'number',
-    encode: (value, to, call) => pushNumber(value, to, `${call}.${name}`, low, high),
+    encode(value, to, call) {
+      if (isWithin(value, low, high)) to.pushNumber(value)
+      else pushNumber(value, to, `${call}.${name}`, low, high)
+    },
     print: (value) => (value instanceof Ref ? value.label : print(value)),
   }
 }
@@ -80,7 +90,8 @@ export const dirfd = (name = 'dirfd'): Param => ({
   ref: 'Fd',
   encode(value, to, call) {
     if (value === 'AT_FDCWD') to.pushNumber(AT_FDCWD)
-    else pushNumber(value, to, `${call}.${name}`, AT_FDCWD, 2 ** 31 - 1)
+    else if (value instanceof Ref) to.push(to.wordOf(value))
+    else pushNumber(value, to, `${call}.${name}`, AT_FDCWD, MOST_INT)
   },
   print: (value) => (value === AT_FDCWD || value === 'AT_FDCWD' ? 'AT_FDCWD' : printNumber(value)),
 })
@@ -90,10 +101,10 @@ export const pid = (name = 'pid'): Param => numeric(name, { ref: 'Pid' })
 /** A signed 32-bit number. */
 export const int = (name: string): Param => numeric(name, {})
 /** An unsigned 32-bit number. */
-export const uint = (name: string): Param => numeric(name, { low: 0, high: 2 ** 32 - 1 })
+export const uint = (name: string): Param => numeric(name, { low: 0, high: MOST_32 })
 /** A user or group id; -1 leaves it unchanged where the call has that. */
 export const id = (name: string): Param =>
-  numeric(name, { low: -1, high: 2 ** 32 - 1, print: (value) => (value === 2 ** 32 - 1 ? '-1' : String(value)) })
+  numeric(name, { low: -1, high: MOST_32, print: (value) => (value === MOST_32 ? '-1' : String(value)) })
 /** Permission bits, printed in octal, behind the kind of file (inode(7)) where there is one. */
 export const mode = (name = 'mode'): Param => numeric(name, { low: 0, high: 0o177777, print: printMode })
 
@@ -125,7 +136,7 @@ export const u64 = (name: string): Param => ({
 export const device = (name = 'dev'): Param =>
   numeric(name, {
     low: 0,
-    high: 2 ** 32 - 1,
+    high: MOST_32,
     print: (value) =>
       value === 0 ? '0' : `makedev(0x${major(Number(value)).toString(16)}, 0x${minor(Number(value)).toString(16)})`,
   })
@@ -147,6 +158,12 @@ export const constant = (value: number, text = String(value), name = 'constant')
   print: () => text,
 })
 
+/** Pushes the address of a NUL-terminated string that is an argument. */
+function pushText(value: unknown, to: Encoder, call: string, name: string): void {
+  if (typeof value === 'string' && !value.includes('\0')) to.pushData(to.placeText(value))
+  else pushPath(value, to, `${call}.${name}`)
+}
+
 /** Pushes the address of a NUL-terminated string. */
 export function pushPath(value: unknown, to: Encoder, where: string): void {
   if (value instanceof DecimalPath) {
@@ -155,9 +172,9 @@ export function pushPath(value: unknown, to: Encoder, where: string): void {
     bytes.set(prefix)
     const at = to.place(bytes)
     to.relocate(at + prefix.length, to.wordOf(value.number), 'text')
-    return to.push({ kind: 'data', value: at })
+    return to.pushData(at)
   }
-  to.push({ kind: 'data', value: placeText(value, to, where) })
+  to.pushData(placeText(value, to, where))
 }
 
 const printPath = (value: unknown): string =>
@@ -169,7 +186,7 @@ const printPath = (value: unknown): string =>
 export const path = (name = 'pathname'): Param => ({
   name,
   type: 'PathArg',
-  encode: (value, to, call) => pushPath(value, to, `${call}.${name}`),
+  encode: (value, to, call) => pushText(value, to, call, name),
   print: printPath,
 })
 
@@ -177,7 +194,7 @@ export const path = (name = 'pathname'): Param => ({
 export const text = (name: string): Param => ({
   name,
   type: 'string | Uint8Array',
-  encode: (value, to, call) => pushPath(value, to, `${call}.${name}`),
+  encode: (value, to, call) => pushText(value, to, call, name),
   print: printPath,
 })
 
@@ -187,7 +204,7 @@ export const countedText = (name: string): Param => ({
   type: 'string | Uint8Array',
   encode(value, to, call) {
     const bytes = textBytes(value, `${call}.${name}`)
-    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushData(to.place(bytes))
     to.pushNumber(bytes.length)
   },
   print: (value) => `${quote(value as string | Uint8Array)}, ${textBytes(value, name).length}`,
@@ -228,7 +245,7 @@ export const flags = (set: ConstantSet, name = 'flags'): Param => ({
   name,
   type: `Flags<${set.name}>`,
   encode(value, to, call) {
-    to.pushNumber(flagsValue(set, value, to.arch, `${call}.${name}`))
+    to.pushNumber(usualFlags(set, value) ?? flagsValue(set, value, to.arch, `${call}.${name}`))
   },
   print: (value, arch) => printFlags(set, value, arch),
 })
@@ -238,9 +255,11 @@ export const choice = (set: ConstantSet, name: string): Param => ({
   name,
   type: `${set.name} | number`,
   encode(value, to, call) {
+    const known = typeof value === 'string' && set.arch === undefined ? set.values[value] : undefined
+    if (isWithin(known, LEAST_32, MOST_32)) return to.pushNumber(known)
     const where = `${call}.${name}`
     const number = choiceValue(set, value, to.arch, where)
-    assertWithin(number, where, -(2 ** 31), 2 ** 32 - 1)
+    assertWithin(number, where, LEAST_32, MOST_32)
     to.pushNumber(number)
   },
   print: (value, arch) => printChoice(set, value, arch),
@@ -256,7 +275,7 @@ export const signal = (name = 'sig'): Param => ({
 export function pushRaw(value: unknown, to: Encoder, where: string): EncodedOut | void {
   if (value === null || value === undefined) return to.pushNumber(0)
   if (typeof value === 'string' || value instanceof DecimalPath) return pushPath(value, to, where)
-  if (value instanceof Uint8Array) return to.push({ kind: 'data', value: to.place(value) })
+  if (value instanceof Uint8Array) return to.pushData(to.place(value))
   if (value instanceof Memory) return value.encode(to)
   pushNumber(value, to, where)
 }

@@ -39,6 +39,18 @@ export class PlainEncoder implements Encoder {
     this.words.push({ kind: 'immediate', value })
   }
 
+  pushData(at: number): void {
+    this.words.push({ kind: 'data', value: at })
+  }
+
+  kept(): undefined {
+    return undefined
+  }
+
+  keep(): void {
+    // Each call is looked at alone.
+  }
+
   place(bytes: Uint8Array): number {
     const at = this.#data.length
     for (const byte of bytes) this.#data.push(byte)

@@ -34,7 +34,7 @@ export const limitPair = (name = 'rlim'): Param => ({
       })
     }
     const [rlim_cur, rlim_max] = [limitOf(value.cur, `${where}.cur`), limitOf(value.max, `${where}.max`)]
-    to.push({ kind: 'data', value: RLIMIT.encode({ rlim_cur, rlim_max }, to, where) })
+    to.pushData(RLIMIT.encode({ rlim_cur, rlim_max }, to, where))
   },
   print(value, arch) {
     const { cur, max } = value as LimitPairInput
@@ -105,7 +105,7 @@ export const milliseconds = (name = 'timeout'): Param => ({
         field: `${call}.${name}`,
       })
     }
-    to.push({ kind: 'data', value: TIMESPEC.encode(timespecOf(value), to, `${call}.${name}`) })
+    to.pushData(TIMESPEC.encode(timespecOf(value), to, `${call}.${name}`))
   },
   print: (value, arch) =>
     value === null || Number(value) < 0 ? 'NULL' : TIMESPEC.print(timespecOf(Number(value)), arch),
@@ -128,7 +128,7 @@ export const signalMaskPair = (name = 'sigmask'): Param => ({
     const mask = to.place(bytes)
     const pair = to.place(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0))
     to.relocate(pair, { kind: 'data', value: mask }, 8)
-    to.push({ kind: 'data', value: pair })
+    to.pushData(pair)
   },
   print: (value) => (value === null ? 'NULL' : `{sigmask=${printSignalMask(maskOf(value, name))}, sigsetsize=8}`),
 })
@@ -155,7 +155,7 @@ export const queuedInfo = (name = 'info'): Param => ({
     view.setInt32(16, pid, true)
     view.setUint32(20, uid, true)
     view.setBigInt64(24, BigInt.asIntN(64, BigInt(sent)), true)
-    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushData(to.place(bytes))
   },
   print(value) {
     const { value: sent, pid = 0, uid = 0 } = value as QueuedSignal
@@ -196,7 +196,7 @@ export const outFileHandle: Param = {
     const bytes = new Uint8Array(HANDLE_HEAD + MAX_HANDLE_SZ)
     bytes[0] = MAX_HANDLE_SZ
     const at = to.share(bytes)
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
     return {
       at,
       decode({ data }): KernelFileHandle {
@@ -223,7 +223,7 @@ export const fileHandle: Param = {
     view.setUint32(0, given.handle.length, true)
     view.setInt32(4, given.type, true)
     bytes.set(given.handle, HANDLE_HEAD)
-    to.push({ kind: 'data', value: to.place(bytes) })
+    to.pushData(to.place(bytes))
   },
   print: (value) =>
     `{handle_bytes=${(value as KernelFileHandle).handle.length}, handle_type=${(value as KernelFileHandle).type}}`,

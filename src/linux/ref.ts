@@ -16,13 +16,18 @@ export class Ref<T> {
   /** The program that this is a result of */
   readonly owner: object
   readonly word: Word
-  /** How listings name it, `r3` */
-  readonly label: string
+  /** When it is not the result of a step */
+  declare readonly name?: string
 
-  constructor(owner: object, word: Word, label: string) {
+  constructor(owner: object, word: Word, name?: string) {
     this.owner = owner
     this.word = word
-    this.label = label
+    if (name !== undefined) this.name = name
+  }
+
+  /** How listings name it, `r3` */
+  get label(): string {
+    return this.name ?? `r${this.word.value}`
   }
 
   toString(): string {

@@ -8,7 +8,7 @@ import type { Signal } from './tables/signals.ts'
 const UNKNOWN = '…'
 
 function pushData(to: Encoder, bytes: Uint8Array): void {
-  to.push({ kind: 'data', value: to.place(bytes) })
+  to.pushData(to.place(bytes))
 }
 
 function reserve(to: Encoder, size: number): number {

@@ -107,15 +107,20 @@ export class Struct {
   }
 
   /**
-   * Places the struct, and what it points at, into a program's data; returns its offset. Fields left out are zero.
+   * Places the struct, and what it points at, into a program's data, where the kernel only reads it; returns its offset. Fields left out
+   * are zero.
    * @throws InvalidInputError naming the field
    */
   encode(value: unknown, encoder: Encoder, where = this.name): number {
-    const size = this.size(encoder.arch)
-    const bytes = new Uint8Array(size)
+    const kept = encoder.kept(value, this)
+    if (kept !== undefined) return kept
+    const bytes = new Uint8Array(this.size(encoder.arch))
     const to: StructWriter = { arch: encoder.arch, bytes, view: new DataView(bytes.buffer), encoder, patches: [] }
     this.write(value, to, 0, where)
-    return placeWriter(to)
+    const at = placeWriter(to)
+    // What a step writes into it belongs to that step.
+    if (to.patches.length === 0) encoder.keep(value, this, at)
+    return at
   }
 
   /**

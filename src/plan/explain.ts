@@ -24,7 +24,7 @@ export function explainPlan(plan: SandboxPlan, command: Program): string {
 
 /** One program as text: a heading, its steps in strace notation, the reasons beside them. */
 export const explainProgram = (title: string, program: Program): string =>
-  `== ${title} (${counted(program.steps.length)})\n${explained(program.steps, ABOUT)}`
+  `== ${title} (${counted(program.length)})\n${explained(program.steps, ABOUT)}`
 
 const counted = (steps: number): string => (steps === 1 ? '1 step' : `${steps} steps`)
 

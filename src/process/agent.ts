@@ -238,7 +238,7 @@ export class Agent extends Caller implements AsyncDisposable {
     return {
       ...options,
       prepare: (p) => {
-        const before = p.steps.length
+        const before = p.length
         const result: unknown = prepare(p)
         rights.assertSteps(p.steps.slice(before))
         return result as void

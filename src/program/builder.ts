@@ -12,8 +12,8 @@ import { waitsByNature } from '../linux/waits-by-nature.ts'
 import { LIMITS } from '../protocol/wire.ts'
 import { Image } from './image.ts'
 import { listing } from './listing.ts'
-import { RecordedStep } from './recorded-step.ts'
-import type { Step } from './step.ts'
+import { RecordedStep, type StepRecord } from './recorded-step.ts'
+import type { Reason, Step } from './step.ts'
 
 /** Calls that would make two processes run on one stack, or end the loop behind its back: the agent has its own forms of them. */
 const REFUSED = new Map([
@@ -25,7 +25,7 @@ const REFUSED = new Map([
 ])
 
 const NONE: readonly string[] = []
-const NO_ERRORS: readonly number[] = []
+const NO_REASON: Reason = {}
 const NO_OUTS: readonly EncodedOut[] = []
 
 /** What is known of a system call by its name */
@@ -48,13 +48,14 @@ export interface EncodedProgram {
 export class ProgramBuilder {
   readonly arch: Arch
   readonly #image: Image
+  readonly #known: Map<string, Known>
+  readonly #records: StepRecord[] = []
   readonly #steps: Step[] = []
   readonly #sent: Ref<Fd>[] = []
   #attached = 0
-  #feature: string | undefined
-  #because: string | undefined
+  #reason: Reason = NO_REASON
   #tolerated: readonly string[] = NONE
-  #errors: readonly number[] = NO_ERRORS
+  #errors: readonly number[] = []
   #encoded: EncodedProgram | undefined
   #broken = false
   #waits = false
@@ -62,10 +63,22 @@ export class ProgramBuilder {
   constructor(arch: Arch) {
     this.arch = arch
     this.#image = new Image(arch, this)
+    this.#known = known[arch]
+  }
+
+  /** How many steps it has */
+  get length(): number {
+    return this.#records.length
   }
 
   get steps(): readonly Step[] {
-    return this.#steps
+    return this.#records.map((_, index) => this.step(index) as Step)
+  }
+
+  /** One of the steps; who needs few of them has no others made. */
+  step(index: number): Step | undefined {
+    const record = this.#records[index]
+    return record && (this.#steps[index] ??= new RecordedStep(record, index))
   }
 
   /** References whose descriptors go to Node with the reply, in order. */
@@ -75,8 +88,7 @@ export class ProgramBuilder {
 
   /** Says which feature the following steps belong to, and why they exist; listings and errors show it. */
   because(feature: string, because: string): this {
-    this.#feature = feature
-    this.#because = because
+    this.#reason = { feature, because }
     return this
   }
 
@@ -114,60 +126,43 @@ export class ProgramBuilder {
     ) as Ref<number>
   }
 
-  /** Adds a call of the table. The typed methods do nothing else. */
-  add(call: Call, args: readonly unknown[]): unknown {
-    const { number, waits } = known[this.arch].get(call.name) ?? this.#learn(call.name)
-    return this.#record(call, args, { number, waits: waits || call.waits === true })
-  }
-
   /** Adds a step with a number that is not looked up, for what the agent does itself. */
   addSpecial(number: number, call: Call, args: readonly unknown[], also?: readonly string[]): unknown {
-    return this.#record(call, args, { number, waits: call.waits === true || waitsByNature(call.name) }, also)
+    return this.add(call, args, { number, waits: waitsByNature(call.name) }, also)
   }
 
-  #record(call: Call, args: readonly unknown[], { number, waits }: Known, also?: readonly string[]): unknown {
-    const index = this.#steps.length
+  /**
+   * Adds a call of the table. The typed methods do nothing else. An engine that starts for one command interprets this some hundred times, which is
+   * most of what such a command computes.
+   */
+  add(call: Call, args: readonly unknown[], special?: Known, also?: readonly string[]): unknown {
+    const { number, waits } = special ?? this.#known.get(call.name) ?? this.#learn(call.name)
+    const image = this.#image
     const tolerated = this.#tolerated
-    this.#tolerated = NONE
     this.#encoded = undefined
-    this.#waits ||= waits
-    this.#image.begin(number, this.#errors)
-    this.#errors = NO_ERRORS
+    if (waits || call.waits) this.#waits = true
+    image.begin(number)
+    if (tolerated !== NONE) {
+      this.#tolerated = NONE
+      image.tolerate(this.#errors)
+    }
     // An argument that cannot be encoded leaves half a step: such a program is never sent.
     const wasBroken = this.#broken
     this.#broken = true
-    const outs = this.#encodeArguments(call, args)
+    const outs = encodeArguments(call, args, image)
     this.#broken = wasBroken
-    this.#steps.push(
-      new RecordedStep(call, args, index, { feature: this.#feature, because: this.#because, tolerated, outs, also }),
-    )
+    const index = this.#records.push([call, args, this.#reason, tolerated, outs, also]) - 1
     if (call.result.kind === 'void') return undefined
-    return this.#reference(index, outs)
-  }
-
-  #encodeArguments(call: Call, args: readonly unknown[]): readonly EncodedOut[] {
-    let outs: EncodedOut[] | undefined
-    let next = 0
-    for (const param of call.params) {
-      const out = param.encode(param.implied ? undefined : args[next++], this.#image, call.name)
-      if (out) outs = outs ? [...outs, out] : [out]
-    }
-    if (next < args.length) {
-      throw new InvalidInputError(`${call.name} takes ${next} argument${next === 1 ? '' : 's'}, not ${args.length}`, {
-        field: call.name,
-      })
-    }
-    return outs ?? NO_OUTS
+    return outs === NO_OUTS ? new Ref(this, { kind: 'result', value: index }) : this.#reference(index, outs)
   }
 
   #reference(index: number, outs: readonly EncodedOut[]): unknown {
-    const label = `r${index}`
-    const loads = outs.length > 0 && outs.find((out) => out.loads)?.loads
-    if (!loads) return new Ref(this, { kind: 'result', value: index }, label)
+    const loads = outs.find((out) => out.loads)?.loads
+    if (!loads) return new Ref(this, { kind: 'result', value: index })
     return Object.fromEntries(
       Object.entries(loads).map(([name, value]) => [
         name,
-        new Ref<Fd>(this, { kind: 'load', value }, `${label}.${name}`),
+        new Ref<Fd>(this, { kind: 'load', value }, `r${index}.${name}`),
       ]),
     )
   }
@@ -220,8 +215,24 @@ export class ProgramBuilder {
   }
 
   toString(): string {
-    return listing(this.#steps)
+    return listing(this.steps)
   }
+}
+
+function encodeArguments(call: Call, args: readonly unknown[], image: Image): readonly EncodedOut[] {
+  const { name } = call
+  let outs: EncodedOut[] | undefined
+  let next = 0
+  for (const param of call.params) {
+    const out = param.encode(param.implied ? undefined : args[next++], image, name)
+    if (out) outs = outs ? [...outs, out] : [out]
+  }
+  if (next < args.length) {
+    throw new InvalidInputError(`${name} takes ${next} argument${next === 1 ? '' : 's'}, not ${args.length}`, {
+      field: name,
+    })
+  }
+  return outs ?? NO_OUTS
 }
 
 /**

@@ -37,15 +37,16 @@ const SEARCH_GOES_ON = ['ENOENT', 'ENOTDIR', 'EACCES'] as const
 
 /** The error of a search that found nothing: EACCES when there was a file that may not be executed, as execvp(3). */
 export function searchFailure(p: Program, result: ProgramResult): SyscallError {
-  const tries = p.steps.flatMap((step, index) => (step.name === 'execve' ? [index] : []))
+  const tries = p.steps.flatMap(({ name }, index) => (name === 'execve' ? [index] : []))
   const step = tries.find((index) => result.errno(index) === 'EACCES') ?? tries.at(-1) ?? 0
+  const { feature } = p.step(step) ?? {}
   return new SyscallError({
     call: 'execve',
-    args: p.steps[step]?.printArgs() ?? '',
+    args: p.step(step)?.printArgs() ?? '',
     errno: result.errno(step) ?? 'ENOENT',
     step,
-    steps: p.steps.length,
-    ...(p.steps[step]?.feature === undefined ? {} : { feature: p.steps[step].feature }),
+    steps: p.length,
+    ...(feature === undefined ? {} : { feature }),
     because: 'No directory of PATH holds this command as a file that may be executed',
   })
 }

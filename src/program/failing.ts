@@ -11,22 +11,20 @@ const NO_CALL = 0x3fff_fff0
  * @throws InvalidInputError when there is no such step
  */
 export function failing(program: Program, index: number): Program {
-  const { steps, arch, sent, replySize, returnedSize, waits } = program
-  if (!steps[index])
-    throw new InvalidInputError(`index is ${index}: a step from 0 to ${steps.length - 1} is wanted`, { field: 'index' })
+  if (!program.step(index)) {
+    throw new InvalidInputError(`index is ${index}: a step from 0 to ${program.length - 1} is wanted`, {
+      field: 'index',
+    })
+  }
   const { frame, attached } = program.encode()
   const broken = { frame: withoutCall(frame, index), attached }
-  const copy = {
-    arch,
-    steps,
-    sent,
-    replySize,
-    returnedSize,
-    waits,
-    encode: () => broken,
-    toString: () => String(program),
-  }
-  return copy as unknown as Program
+  return new Proxy(program, {
+    get(whole, name) {
+      if (name === 'encode') return () => broken
+      const value: unknown = Reflect.get(whole, name, whole)
+      return typeof value === 'function' ? (value as () => unknown).bind(whole) : value
+    },
+  })
 }
 
 function withoutCall(frame: Uint8Array, index: number): Uint8Array {

@@ -66,3 +66,48 @@ test('Program with an argument that was refused is not sent, and forgets what th
   assert.deepEqual(p.steps.at(-1)?.tolerated, [])
   assert.throws(() => p.encode(), /refused/)
 })
+
+test('Image places a frozen struct once for each kind of struct, and others as often as they are read', () => {
+  const p = program({ arch: 'x64' })
+  const frozen = Object.freeze({ flags: Object.freeze(['O_PATH'] as const) })
+  const half = Object.freeze({ flags: ['O_PATH'] as 'O_PATH'[] })
+  const open = { flags: ['O_PATH'] as ('O_PATH' | 'O_DIRECTORY')[] }
+  for (const how of [frozen, frozen, half, half, open, open]) p.openat2(3, 'x', how)
+  open.flags = ['O_DIRECTORY']
+  half.flags.pop()
+  for (const how of [frozen, half, open]) p.openat2(3, 'x', how)
+  const { view, data } = encoded(p)
+  const offsets = p.steps.map((_, i) => Number(view.getBigUint64(steps + STEP.size * i + STEP.arguments + 16, true)))
+  const flags = offsets.map((at) => view.getUint32(data + at, true))
+  assert.deepEqual(
+    flags.slice(0, 6),
+    Array.from({ length: 6 }, () => 0o10000000),
+  )
+  assert.deepEqual(flags.slice(6), [0o10000000, 0, 0o200000], 'what was changed is read anew')
+  assert.deepEqual(
+    offsets.map((at) => offsets.indexOf(at)),
+    [0, 0, 2, 3, 4, 5, 0, 7, 8],
+  )
+})
+
+test('Image places a frozen struct anew for a step that fills in a result', () => {
+  const p = program({ arch: 'x64' })
+  const userns = p.openat('AT_FDCWD', '/proc/self/ns/user', ['O_RDONLY'])
+  const attributes = Object.freeze({ userns_fd: userns })
+  for (let i = 0; i < 2; i++) p.mount_setattr(userns, '', ['AT_EMPTY_PATH'], attributes)
+  const { frame } = p.encode()
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
+  assert.equal(view.getUint32(FRAME.size + PROGRAM.relocations, true), 2)
+})
+
+test('Program makes its view of a step once, and only of those that are looked at', () => {
+  const p = program({ arch: 'x64' })
+  p.getpid()
+  p.because('process', 'Nobody is to see it').close(3)
+  assert.equal(p.length, 2)
+  assert.equal(p.step(2), undefined)
+  const last = p.step(1)
+  assert.deepEqual([last?.name, last?.feature, last?.because], ['close', 'process', 'Nobody is to see it'])
+  assert.equal(p.steps[1], last)
+  assert.equal(p.steps[0]?.feature, undefined)
+})

@@ -30,6 +30,14 @@ const FIRST_BYTES = 4096
 
 const utf8 = new TextEncoder()
 
+/** Nobody can change it, nor what it holds: names, numbers, and frozen lists of them. */
+const isConstant = (value: unknown): boolean =>
+  Object.isFrozen(value) &&
+  Object.values(value as object).every((each) => typeof each !== 'object' || isConstantList(each))
+
+const isConstantList = (value: unknown): boolean =>
+  Array.isArray(value) && Object.isFrozen(value) && value.every((each) => typeof each !== 'object')
+
 /**
  * The bytes of a program while it is built; what an agent is sent. An engine that starts for one command interprets all of this, and
  * calls of functions are what costs it most: numbers are written where they belong, at once.
@@ -45,9 +53,11 @@ export class Image implements Encoder {
   #length = 0
   #reply = 0
   #returns = 0
-  /** Where the last step begins in `#steps`, and where its next argument goes */
+  /** Where the last step begins in `#steps`, where its next argument goes, and where no further one does */
   #step = -STEP_SIZE
   #argument = 0
+  #limit = 0
+  #kept: Map<unknown, { readonly kind: object; readonly at: number }> | undefined
 
   /** @param owner the program whose references are accepted */
   constructor(arch: Arch, owner: object) {
@@ -55,14 +65,18 @@ export class Image implements Encoder {
     this.#owner = owner
   }
 
-  /** Begins a step; its words follow by `push`. `tolerated` are errno numbers. */
-  begin(number: number, tolerated: readonly number[]): void {
+  /** Begins a step; its words follow by `push`. */
+  begin(number: number): void {
     const at = (this.#step += STEP_SIZE)
     if (at === this.#steps.length) this.#steps = doubled(this.#steps)
-    const steps = this.#steps
-    steps[at] = number
+    this.#steps[at] = number
     this.#argument = at + STEP_ARGUMENTS
-    for (const errno of tolerated) steps[at + STEP_TOLERATED + (errno >> 5)]! |= 1 << (errno & 31)
+    this.#limit = at + STEP_ARGUMENTS + 2 * WORDS
+  }
+
+  /** Errors by their numbers that do not stop the program in this step. */
+  tolerate(errors: readonly number[]): void {
+    for (const errno of errors) this.#steps[this.#step + STEP_TOLERATED + (errno >> 5)]! |= 1 << (errno & 31)
   }
 
   push(word: Word): void {
@@ -76,9 +90,7 @@ export class Image implements Encoder {
 
   pushNumber(value: number | bigint): void {
     const at = this.#argument
-    if (at >= this.#step + STEP_ARGUMENTS + 2 * WORDS) {
-      throw new InvalidInputError('A system call takes at most six arguments', { field: 'arguments' })
-    }
+    if (at >= this.#limit) tooMany()
     this.#argument = at + 2
     if (typeof value === 'bigint') {
       const bits = BigInt.asUintN(64, value)
@@ -88,6 +100,25 @@ export class Image implements Encoder {
       this.#steps[at] = value
       if (value < 0 || value > 0xffff_ffff) this.#steps[at + 1] = Math.floor(value / 0x1_0000_0000)
     }
+  }
+
+  pushData(offset: number): void {
+    const at = this.#argument
+    if (at >= this.#limit) tooMany()
+    this.#argument = at + 2
+    const steps = this.#steps
+    const step = this.#step
+    steps[at] = offset
+    steps[step + STEP_KINDS]! |= VALUES.DATA << (2 * (at - step - STEP_ARGUMENTS))
+  }
+
+  kept(value: unknown, kind: object): number | undefined {
+    const found = this.#kept?.get(value)
+    return found?.kind === kind ? found.at : undefined
+  }
+
+  keep(value: unknown, kind: object, at: number): void {
+    if (isConstant(value)) (this.#kept ??= new Map()).set(value, { kind, at })
   }
 
   get replySize(): number {
@@ -183,6 +214,10 @@ export class Image implements Encoder {
     frame.set(this.#data.subarray(0, this.#length), 4 * at)
     return frame
   }
+}
+
+function tooMany(): never {
+  throw new InvalidInputError('A system call takes at most six arguments', { field: 'arguments' })
 }
 
 function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {

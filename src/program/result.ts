@@ -34,7 +34,7 @@ export class ProgramResult {
     const error = header.getInt32(REPLY.error, true)
     const replySize = header.getUint32(REPLY.reply, true)
     const dataSize = header.getUint32(REPLY.data, true)
-    const steps = program.steps.length
+    const steps = program.length
     if (
       REPLY.size + 8 * this.#count + replySize + dataSize !== payload.length ||
       (this.#count > 0 && (replySize !== program.replySize || dataSize !== program.returnedSize)) ||
@@ -77,7 +77,7 @@ export class ProgramResult {
 
   /** What step number `index` gave its caller. */
   value(index: number): unknown {
-    const step = this.#program.steps[index]
+    const step = this.#program.step(index)
     const result = this.result(index)
     if (step?.kind === 'out' && result >= 0) return step.decode({ result, reply: this.#reply, data: this.#data })
     return result
@@ -90,7 +90,7 @@ export class ProgramResult {
   result(index: number): number | bigint {
     if (!(index >= 0 && index < this.#count)) {
       throw new StateError(`Step ${index} was not carried out`, {
-        state: `${this.#count} of ${this.#program.steps.length} steps`,
+        state: `${this.#count} of ${this.#program.length} steps`,
         wanted: `step ${index}`,
       })
     }
@@ -121,7 +121,7 @@ export class ProgramResult {
     const words = new Map<string, Word>()
     const key = (word: Word) => `${word.kind}${word.value}`
     for (let index = 0; index < this.#count; index++) {
-      const step = this.#program.steps[index]
+      const step = this.#program.step(index)
       if (!step || this.result(index) < 0) continue
       for (const word of step.opens) {
         open.add(key(word))
@@ -149,10 +149,10 @@ export class ProgramResult {
   }
 
   #describe(index: number, error: number): SyscallFailure {
-    const steps = this.#program.steps.length
+    const steps = this.#program.length
     if (index < 0)
       return { call: 'recvmsg', args: 'descriptors of the program', errno: errnoName(error), step: 0, steps }
-    const step = this.#program.steps[index]
+    const step = this.#program.step(index)
     if (!step) throw new AgentError('Agent reported the failure of a step that the program does not have')
     return {
       call: step.name,

@@ -29,7 +29,7 @@ export function cloneStep(p: ProgramBuilder, how: CloneStep): { readonly pid: Re
     ...(Array.isArray(how.flags) ? (how.flags as readonly CloneFlag[]) : [how.flags as CloneFlag]),
     ...extra,
   ]
-  const index = p.steps.length
+  const index = p.length
   const call: Call = {
     name: 'clone3',
     params: [cloneParam(flags, how)],
@@ -52,7 +52,7 @@ function cloneParam(flags: readonly CloneFlag[], how: CloneStep): Param {
       const pidfd = to.reserve(4)
       to.relocate(at + CLONE_ARGS.pidfd, { kind: 'reply', value: pidfd }, 8)
       if (how.cgroup) to.relocate(at + CLONE_ARGS.cgroup, to.wordOf(how.cgroup), 8)
-      to.push({ kind: 'data', value: at })
+      to.pushData(at)
       to.pushNumber(CLONE_ARGS.size)
       to.push(to.wordOf(how.control))
       pushNumbers(to, how.keep ?? [])
@@ -75,7 +75,7 @@ function pushNumbers(to: Encoder, items: readonly (number | Ref<Fd>)[], count = 
   items.forEach((item, i) => {
     if (item instanceof Ref) to.relocate(at + 4 * i, to.wordOf(item), 4)
   })
-  to.push({ kind: 'data', value: at })
+  to.pushData(at)
   to.pushNumber(count)
 }
 

@@ -4,9 +4,9 @@ import type { Outcome, Word } from '../linux/encoder.ts'
 /** Which part of a plan a step belongs to, and why it is there. */
 export interface Reason {
   /** Feature, as the folders under `features` name them */
-  readonly feature?: string
+  readonly feature?: string | undefined
   /** Why the step exists, and why here */
-  readonly because?: string
+  readonly because?: string | undefined
 }
 
 /** What is kept of a step beside its bytes: for listings, for errors, for reading its outcome. */
@@ -20,7 +20,7 @@ export interface Step extends Reason {
   /** Label of the result when a later step may use it, `r3` */
   readonly label: string | undefined
   /** Further calls that the agent makes for this step, as listing lines */
-  readonly also?: readonly string[]
+  readonly also?: readonly string[] | undefined
   readonly outs: readonly EncodedOut[]
   /** The value of an `out` step */
   decode(outcome: Outcome): unknown

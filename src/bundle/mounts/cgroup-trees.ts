@@ -1,3 +1,4 @@
+import type { MountAttributes } from '../../linux/generated/signatures.ts'
 import type { MountAttr } from '../../linux/tables/mount.ts'
 import type { Config } from '../spec.ts'
 import { hasNamespace, isCgroup, type MountFacts, plannedMounts } from './mount-facts.ts'
@@ -10,8 +11,8 @@ export interface CgroupTree {
   /** Name below the mount, `cpu,cpuacct`; empty for v2 */
   readonly name: string
   readonly path: string
-  readonly readOnly: boolean
-  readonly attributes: readonly MountAttr[]
+  /** What is changed of its mount, null for nothing */
+  readonly attributes: MountAttributes | null
 }
 
 /**
@@ -23,14 +24,23 @@ export function cgroupTrees(config: Config, facts: MountFacts): readonly CgroupT
   const planned = plannedMounts(config).find(isCgroup)
   const { cgroups } = facts
   if (!planned || !cgroups) return []
-  const all = newMountAttributes(planned.options)
-  const readOnly = all.includes('MOUNT_ATTR_RDONLY')
-  const attributes = all.filter((name) => name !== 'MOUNT_ATTR_RDONLY')
+  const attributes = changeOf(newMountAttributes(planned.options))
   if (cgroups.version === 1) {
     if (planned.mount.type === 'cgroup2') return []
-    return cgroups.hierarchies.map(({ name, path }) => ({ key: `cgroup:${name}`, name, path, readOnly, attributes }))
+    return cgroups.hierarchies.map(({ name, path }) => ({ key: `cgroup:${name}`, name, path, attributes }))
   }
   const whole = !hasNamespace(config, 'cgroup') && !facts.userNamespace && facts.privileged
   const needed = !hasNamespace(config, 'cgroup') || facts.userNamespace
-  return needed ? [{ key: 'cgroup:', name: '', path: whole ? cgroups.root : cgroups.path, readOnly, attributes }] : []
+  return needed ? [{ key: 'cgroup:', name: '', path: whole ? cgroups.root : cgroups.path, attributes }] : []
 }
+
+/** Frozen: all trees have it, and a program holds it once. */
+function changeOf(set: readonly MountAttr[]): MountAttributes | null {
+  if (set.length === 0) return null
+  // A rule of access times is a number among the bits (mount_setattr(2)).
+  const isTimed = set.some((name) => name.endsWith('ATIME') && name !== 'MOUNT_ATTR_NODIRATIME')
+  const attr_set = Object.freeze([...set])
+  return Object.freeze(isTimed ? { attr_set, attr_clr: TIMES } : { attr_set })
+}
+
+const TIMES = Object.freeze(['MOUNT_ATTR__ATIME'] as const)

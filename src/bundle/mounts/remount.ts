@@ -1,6 +1,6 @@
 import type { MountAttr } from '../../linux/tables/mount.ts'
 import type { Program } from '../../program/builder.ts'
-import { inRoot, type Root } from '../root/root.ts'
+import { ANYTHING, inRoot, type Root } from '../root/root.ts'
 import { optionStep } from './filesystem-mount.ts'
 import type { PlannedMount } from './mount-facts.ts'
 import type { AttributeChange } from './mount-options.ts'
@@ -18,7 +18,7 @@ const REPLACED: readonly MountAttr[] = [
 
 /** Changes a mount that is there: its own flags, and without `bind` those of its file system too. Nodes are still to be made in /dev. */
 export function remountSteps(p: Program, root: Root, { destination, options }: PlannedMount): void {
-  const fd = inRoot(p, root, destination, { flags: ['O_PATH'] })
+  const fd = inRoot(p, root, destination, ANYTHING)
   const top = replacing(options.top)
   if (options.bind === 'no' && options.data.length + options.words.length > 0) {
     const context = p.fspick(fd, '', ['FSPICK_CLOEXEC', 'FSPICK_EMPTY_PATH'])

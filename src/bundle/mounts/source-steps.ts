@@ -113,18 +113,12 @@ function openBind(p: Program, planned: PlannedMount, facts: MountFacts): Ref<Fd>
   return tree
 }
 
-function openCgroup(p: Program, { key, path, readOnly, attributes }: CgroupTree): MadeSource {
+function openCgroup(p: Program, { key, path, attributes }: CgroupTree): MadeSource {
   p.because('mounts', `The container’s own group and nothing above it: ${path} (CVE-2023-25809)`)
   const fd = cloneTree(p, path, false)
-  const set = readOnly ? [...attributes, 'MOUNT_ATTR_RDONLY' as const] : attributes
-  if (set.length > 0) p.mount_setattr(fd, '', ['AT_EMPTY_PATH'], { attr_set: set, ...clearAtime(set) })
+  if (attributes) p.mount_setattr(fd, '', ['AT_EMPTY_PATH'], attributes)
   return { key, fd }
 }
-
-const clearAtime = (set: readonly string[]) =>
-  set.some((name) => name.endsWith('ATIME') && name !== 'MOUNT_ATTR_NODIRATIME')
-    ? { attr_clr: ['MOUNT_ATTR__ATIME' as const] }
-    : {}
 
 const cloneTree = (p: Program, path: string, recursive: boolean): Ref<Fd> =>
   p.open_tree(

@@ -46,7 +46,7 @@ function searchPath(env: readonly string[]): string[] {
 }
 
 function candidateSteps(p: Program, path: string): Candidate {
-  const look = p.steps.length
+  const look = p.length
   const stat = p.tolerate(...NOT_HERE).statx('AT_FDCWD', path, [], ['STATX_TYPE', 'STATX_MODE'])
   p.tolerate(...NOT_HERE).faccessat2('AT_FDCWD', path, ['X_OK'], ['AT_EACCESS'])
   return { path, stat, look, access: look + 1 }

@@ -31,10 +31,10 @@ interface Attempt {
 export function enterSteps(p: Program, path: string): Attempt {
   if (path === '/') {
     p.tolerate(...DENIED).chdir(path)
-    return { step: p.steps.length - 1 }
+    return { step: p.length - 1 }
   }
   const directory = openDirectory(p.tolerate(...DENIED), path)
-  const step = p.steps.length
+  const step = p.length
   p.tolerate(...DENIED).fchdir(directory)
   p.close(directory)
   return { step }

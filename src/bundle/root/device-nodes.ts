@@ -5,7 +5,7 @@ import { type MountFacts, plannedMounts, type Sources } from '../mounts/mount-fa
 import type { Config } from '../spec.ts'
 import { onlyAfter, succeeds } from './condition.ts'
 import { containerNodes, deviceMount, devIsShared, type Node, NULL_NODE } from './device-list.ts'
-import { checkNode, inRoot, makeTarget, type Root } from './root.ts'
+import { ANYTHING, checkNode, inRoot, makeTarget, openHow, type Root } from './root.ts'
 
 /** Links of /dev, each made when what it leads to is there (runtime-linux.md, "Dev symbolic links"). */
 const LINKS = [
@@ -92,7 +92,7 @@ function linkSteps(p: Program, root: Root, dev: Ref<Fd>, isNew: boolean): void {
   p.because('devices', 'Links to what the container’s own /proc and /dev/pts show')
   const targets = new Map<string, Ref<Fd>>()
   for (const [name, target, needed] of LINKS) {
-    const there = targets.get(needed) ?? p.tolerate(...ABSENT).openat2(root.fd, needed, IN_PROC)
+    const there = targets.get(needed) ?? p.tolerate(...ABSENT).openat2(root.fd, needed, ANYTHING)
     targets.set(needed, there)
     p.tolerate('EEXIST')
     onlyAfter(p, there, 'symlinkat', [target, dev, name])
@@ -102,19 +102,13 @@ function linkSteps(p: Program, root: Root, dev: Ref<Fd>, isNew: boolean): void {
   p.tolerate('EEXIST').symlinkat('pts/ptmx', dev, 'ptmx')
 }
 
+const NO_LINK = openHow(['O_PATH', 'O_NOFOLLOW'], ['RESOLVE_NO_SYMLINKS'])
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'] as const
-const IN_PROC = {
-  flags: ['O_PATH', 'O_CLOEXEC'],
-  resolve: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS'],
-} as const
 
 /** The container's null device, checked to be it: its own node as it was made, or whatever lies at its path. */
 export function nullDevice(p: Program, root: Root): Root['nullDevice'] & {} {
   if (root.nullDevice !== null) return root.nullDevice
-  const fd = inRoot(p, root, NULL_NODE.path, {
-    flags: ['O_PATH', 'O_NOFOLLOW'],
-    resolve: ['RESOLVE_NO_SYMLINKS'],
-  })
+  const fd = inRoot(p, root, NULL_NODE.path, NO_LINK)
   checkNode(p, root, fd, NULL_NODE)
   root.nullDevice = fd
   return fd

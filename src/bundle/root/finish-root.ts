@@ -8,7 +8,7 @@ import { newFilesystem } from '../mounts/filesystem-mount.ts'
 import { onlyAfter, succeeds } from './condition.ts'
 import { nullDevice } from './device-nodes.ts'
 import { writeProc } from './procfs.ts'
-import { inRoot, type Root } from './root.ts'
+import { ANYTHING, inRoot, type Root } from './root.ts'
 
 /**
  * Sets kernel parameters of the container's namespaces, `net.ipv4.ip_forward` to a text, each through a procfs that is proven to be one.
@@ -116,20 +116,22 @@ function checkMasked(
   throw new StateError(message, { state: 'shown', wanted: 'masked' })
 }
 
+const READONLY = Object.freeze({ attr_set: Object.freeze(['MOUNT_ATTR_RDONLY'] as const) })
+const CLONE_ALL = ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_EMPTY_PATH', 'AT_RECURSIVE'] as const
 const CLONE = ['OPEN_TREE_CLONE', 'OPEN_TREE_CLOEXEC', 'AT_EMPTY_PATH'] as const
 const EMPTY = ['MOUNT_ATTR_RDONLY', 'MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC'] as const
 
 /** A path of the container, if it is there. */
 const existing = (p: Program, root: Root, path: string): Ref<Fd> =>
-  inRoot(p.tolerate(...ABSENT) as Program, root, path, { flags: ['O_PATH'] })
+  inRoot(p.tolerate(...ABSENT) as Program, root, path, ANYTHING)
 
 /** Makes paths read-only with all that is mounted below them, by mounting each on itself. */
 export function readonlySteps(p: Program, root: Root, paths: readonly string[] = []): void {
   for (const path of paths) {
     p.because('masks', 'Shown, not changed: the tree is mounted on itself, read-only throughout')
     const target = existing(p, root, path)
-    const tree = p.open_tree(target, '', [...CLONE, 'AT_RECURSIVE'])
-    p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], { attr_set: ['MOUNT_ATTR_RDONLY'] })
+    const tree = p.open_tree(target, '', CLONE_ALL)
+    p.mount_setattr(tree, '', ['AT_EMPTY_PATH', 'AT_RECURSIVE'], READONLY)
     p.move_mount(tree, '', target, '', ONTO)
     p.close(tree)
     p.close(target)

@@ -1,5 +1,6 @@
 import { StateError } from '../../base/errors.ts'
 import { type Fd, Ref } from '../../linux/ref.ts'
+import type { OpenHow } from '../../linux/generated/signatures.ts'
 import type { OpenFlag, ResolveFlag } from '../../linux/tables/open.ts'
 import type { Program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
@@ -111,25 +112,25 @@ function reachablePlace(p: Program, path: string): Ref<Fd> {
   return place
 }
 
-/** How `inRoot` opens. */
-export interface OpenInRoot {
-  readonly flags: readonly OpenFlag[]
-  readonly mode?: number
-  /** Beside RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS */
-  readonly resolve?: readonly ResolveFlag[]
-}
+/** How `inRoot` opens: frozen, so that a program holds it once. @param resolve beside RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS */
+export const openHow = (flags: readonly OpenFlag[], resolve: readonly ResolveFlag[] = []): OpenHow =>
+  Object.freeze({
+    flags: Object.freeze([...flags, 'O_CLOEXEC'] as const),
+    resolve: Object.freeze(['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS', ...resolve] as const),
+  })
+
+/** A path of whatever kind */
+export const ANYTHING = openHow(['O_PATH'])
+const ANYTHING_BUT_LINKS = openHow(['O_PATH'], ['RESOLVE_NO_SYMLINKS'])
+const DIRECTORY = openHow(['O_PATH', 'O_DIRECTORY'])
+const DIRECTORY_WITHOUT_LINKS = openHow(['O_PATH', 'O_DIRECTORY'], ['RESOLVE_NO_SYMLINKS'])
 
 /**
  * Opens a path of the container. It cannot lead out of the root, whoever changes it meanwhile (openat2(2), Linux 5.6); what is found is
  * used by its descriptor and never looked up again (CVE-2021-30465).
  */
-export function inRoot(p: Program, root: Root, path: string, { flags, mode, resolve = [] }: OpenInRoot): Ref<Fd> {
-  return p.openat2(root.fd, containerPath(path).slice(1) || '.', {
-    flags: [...flags, 'O_CLOEXEC'],
-    ...(mode === undefined ? {} : { mode }),
-    resolve: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS', ...resolve],
-  })
-}
+export const inRoot = (p: Program, root: Root, path: string, how: OpenHow): Ref<Fd> =>
+  p.openat2(root.fd, containerPath(path).slice(1) || '.', how)
 
 /** Whether symbolic links on the way are followed within the root, or refused (ELOOP). */
 export interface TargetOptions {
@@ -163,26 +164,20 @@ export function findTarget(
   kind: 'directory' | 'file',
   { noSymlinks = false }: TargetOptions = {},
 ): Target {
-  const resolve: readonly ResolveFlag[] = noSymlinks ? ['RESOLVE_NO_SYMLINKS'] : []
   const whole = containerPath(path)
-  const made = kind === 'directory' && root.made.has(whole) ? null : makeSteps(p, root, whole, kind, resolve)
-  const flags: readonly OpenFlag[] = kind === 'directory' ? ['O_PATH', 'O_DIRECTORY'] : ['O_PATH']
-  return { fd: inRoot(p, root, whole, { flags, resolve }), made }
+  const directory = noSymlinks ? DIRECTORY_WITHOUT_LINKS : DIRECTORY
+  const made = kind === 'directory' && root.made.has(whole) ? null : makeSteps(p, root, whole, kind, directory)
+  const file = noSymlinks ? ANYTHING_BUT_LINKS : ANYTHING
+  return { fd: inRoot(p, root, whole, kind === 'directory' ? directory : file), made }
 }
 
 /** Makes a path and the directories above it unless they are known to be there. */
-function makeSteps(
-  p: Program,
-  root: Root,
-  path: string,
-  kind: 'directory' | 'file',
-  resolve: readonly ResolveFlag[],
-): Ref<number> {
+function makeSteps(p: Program, root: Root, path: string, kind: 'directory' | 'file', directory: OpenHow): Ref<number> {
   const slash = path.lastIndexOf('/')
   const above = path.slice(0, slash) || '/'
   const name = path.slice(slash + 1)
-  if (!root.made.has(above)) makeSteps(p, root, above, 'directory', resolve)
-  const parent = above === '/' ? root.fd : inRoot(p, root, above, { flags: ['O_PATH', 'O_DIRECTORY'], resolve })
+  if (!root.made.has(above)) makeSteps(p, root, above, 'directory', directory)
+  const parent = above === '/' ? root.fd : inRoot(p, root, above, directory)
   p.tolerate('EEXIST')
   const made =
     kind === 'directory'

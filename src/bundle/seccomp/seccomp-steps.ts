@@ -66,7 +66,7 @@ const oneMessage: Param = {
     const at = to.place(header)
     to.relocate(at + MSGHDR.offset('msg_iov'), { kind: 'data', value: iov }, 8)
     to.relocate(at + MSGHDR.offset('msg_control'), { kind: 'data', value: control }, 8)
-    to.push({ kind: 'data', value: at })
+    to.pushData(at)
   },
   print: (value) => `[{msg_hdr={msg_iov=[${quote((value as HandOver).data)}], [${(value as HandOver).fd.label}]}}]`,
 }

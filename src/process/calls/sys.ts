@@ -42,7 +42,7 @@ class SystemCalls {
     const p = program()
     add(p)
     const result = await this.run(p, options)
-    const [step] = p.steps
+    const step = p.step(0)
     const [out] = step?.outs ?? []
     if (step?.kind === 'void') return undefined
     if (step?.kind === 'fd' && out?.loads) return result.loads(out.loads)

@@ -105,7 +105,7 @@ class Task<State> {
     } catch (error) {
       throw located(error, place)
     }
-    if (p.steps.length >= MOST_STEPS || this.#bytes + p.replySize >= MOST_BYTES) await this.#flush()
+    if (p.length >= MOST_STEPS || this.#bytes + p.replySize >= MOST_BYTES) await this.#flush()
   }
 
   /** Sends what has gathered as one program. */

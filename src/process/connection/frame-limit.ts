@@ -17,7 +17,7 @@ export function encodeWithinLimit(p: Program, extra = 0): { readonly frame: Uint
   }
   const encoded = p.encode()
   const order = encoded.frame.length - FRAME.size + extra
-  const answer = REPLY.size + 8 * p.steps.length + p.replySize + p.returnedSize
+  const answer = REPLY.size + 8 * p.length + p.replySize + p.returnedSize
   if (order > LIMITS.FRAME) throw tooLong(`Program has ${order} bytes`, 'run it in parts')
   if (answer > LIMITS.FRAME) throw tooLong(`Program's answer would have ${answer} bytes`, 'read in parts')
   return encoded

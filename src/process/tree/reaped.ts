@@ -15,6 +15,8 @@ interface Waited {
 
 /** A program that waits for a child takes its end away from the agent, which then cannot tell it: here it is taken from the result. */
 export function tellReaped(p: Program, result: ProgramResult, children: Children): void {
+  // Both wait by nature, and few programs do.
+  if (!p.waits) return
   p.steps.forEach(({ name }, index) => {
     if (name !== 'wait4' && name !== 'waitid') return
     if (!(result.count > index) || result.result(index) < 0) return
