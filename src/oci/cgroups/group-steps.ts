@@ -121,7 +121,7 @@ export class GroupSteps implements GroupEntry {
 
   /** The steps that follow are somebody else's. */
   end(): void {
-    this.#notes.push({ from: this.#p.steps.length, about: undefined })
+    this.#notes.push({ from: this.#p.length, about: undefined })
   }
 
   /** Opened now: later paths may be another mount namespace's. */
@@ -178,7 +178,7 @@ export class GroupSteps implements GroupEntry {
   }
 
   #about(about: About): void {
-    this.#notes.push({ from: this.#p.steps.length, about })
+    this.#notes.push({ from: this.#p.length, about })
   }
 }
 

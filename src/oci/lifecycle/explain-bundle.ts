@@ -7,9 +7,9 @@ import { StateStore } from '../state/state-store.ts'
 import { planCreation, readBundle } from './create-container.ts'
 import { finalProgram } from './final-program.ts'
 import { keepDescriptors } from './kept-descriptors.ts'
-import { planSetup } from './make-first.ts'
 import { makerProgram } from './maker-program.ts'
-import { planEntry, planReady, type ReadyProcess } from './ready-first.ts'
+import { planEntry, planReady, planSetup } from './plan-first.ts'
+import type { ReadyProcess } from './ready-first.ts'
 
 /** A program of a start, and which process runs it. */
 export interface ExplainedProgram {
@@ -28,8 +28,8 @@ export async function explainBundle(kernel: Kernel, path: string): Promise<reado
   const planned = planCreation(context, { id: 'ID' }, { bundle, keep })
   const { config } = bundle
   const maker = makerProgram({ ...planned, config, kept: planned.kept.all.length })
-  const { input, setup } = planSetup(planned, planned.group.places, 0)
-  await planEntry(input, { p: setup.program, root: setup.root })
+  const first = planSetup(planned, planned.group.places, 0)
+  await planEntry(first.input, first.program, first.root)
   const readying = program()
   planReady(planned, readying)
   const process = config.process as Process
@@ -41,7 +41,7 @@ export async function explainBundle(kernel: Kernel, path: string): Promise<reado
   const final = await finalProgram(kernel, { process, linux: config.linux, ready, preserved: [] })
   return [
     { title: 'the maker, in the namespaces of the caller', program: maker.program },
-    { title: 'the first process of the container', program: setup.program },
+    { title: 'the first process of the container', program: first.program },
     { title: 'the same process, with its root in place', program: readying },
     { title: 'the same process, when it is started', program: final },
   ]

@@ -29,7 +29,8 @@ export async function leaveAtGate(created: Created): Promise<void> {
     const gate = kept.gate as number
     const isResumed = bundle.config.hooks?.startContainer !== undefined
     const p = isResumed ? gateProgram(created, gate) : await finalProgram(context.kernel, { ...finalOf(created), gate })
-    context.store.save(isResumed ? record : withFinal(record, created.ready.executable, p.steps.length))
+    dismiss(created)
+    context.store.save(isResumed ? record : withFinal(record, created.ready.executable, p.length))
     letGo(created)
     first.agent.post(p)
     await announce(created)
@@ -57,6 +58,7 @@ export async function startAtOnce(created: Created): Promise<void> {
   const { kernel, store } = context
   try {
     const p = await finalProgram(kernel, finalOf(created))
+    dismiss(created)
     store.save(record)
     // It counts as created: whatever ends it now, its hooks of the end run.
     undo.hooksRan()
@@ -76,9 +78,11 @@ export async function startAtOnce(created: Created): Promise<void> {
   }
 }
 
+/** Nothing is left to do for the maker: it ends while this process goes on. */
+const dismiss = ({ creation }: Created): void => dismissMaker(creation.maker)
+
 /** Before the program is executed: its maker would reap it when it ends at once, and who waits for it would not hear of it. */
-export const letGo = ({ creation }: Pick<Created, 'creation'>): void =>
-  endMaker(creation.context.kernel, creation.maker)
+const letGo = ({ creation: { context, maker } }: Created): void => awaitMaker(context.kernel, maker)
 
 /** In the namespaces of the caller, when the container runs. */
 export function runPoststart(kernel: Kernel, hooks: Hooks, state: string): void {
@@ -92,9 +96,17 @@ export function runPoststart(kernel: Kernel, hooks: Hooks, state: string): void 
 
 /** The maker ends first: its child goes to the subreaper above this process, which engines wait with. */
 export function endMaker(kernel: Kernel, maker: SyncAgent): void {
+  dismissMaker(maker)
+  awaitMaker(kernel, maker)
+}
+
+function dismissMaker(maker: SyncAgent): void {
   const p = program()
   p.exit_group(0)
   maker.post(p, {}, false)
+}
+
+function awaitMaker(kernel: Kernel, maker: SyncAgent): void {
   if (maker.pid !== undefined) waitChild(kernel, maker.pid)
 }
 

@@ -47,8 +47,12 @@ export function holdOut(kernel: Kernel): void {
   // First here: threads that this one makes from now on inherit it.
   const mask = new BigUint64Array([BigInt(MASK)])
   call(kernel, 'rt_sigprocmask', { args: 'SIG_BLOCK' }, SIG_BLOCK, new Uint8Array(mask.buffer), null, 8)
-  if (!blockInOthers(kernel)) ignore(kernel)
+  // As in the standalone executable
+  const isAlone = threadsOf(kernel).length === 1
+  if (!isAlone && !blockInOthers(kernel)) ignore(kernel)
 }
+
+const threadsOf = (kernel: Kernel): readonly string[] => listDirectory(kernel, '/proc/self/task') ?? []
 
 /** Ignored, it neither ends this process nor reaches the other one. */
 function ignore(kernel: Kernel): void {
@@ -74,7 +78,7 @@ function blockInOthers(kernel: Kernel): boolean {
   const kicked = new Set<string>()
   for (let look = 0; look < LOOKS; look++) {
     // Looked for again each time: one of those that are left may have made another one.
-    const left = (listDirectory(kernel, '/proc/self/task') ?? []).filter((thread) => !hasBlocked(kernel, thread))
+    const left = threadsOf(kernel).filter((thread) => !hasBlocked(kernel, thread))
     if (left.length === 0) return true
     for (const thread of left) {
       if (!kicked.has(thread)) attempt(kernel, 'tgkill', self, Number(thread), KICK)

@@ -1,26 +1,21 @@
-import type { MountFacts } from '../../bundle/mounts/mount-facts.ts'
 import { assertProcfs } from '../../bundle/process/procfs.ts'
-import { usesSecurityModule } from '../../bundle/process/security-label.ts'
-import type { Root } from '../../bundle/root/root.ts'
 import type { SyncAgent } from '../../kernel/agent.ts'
 import type { Fd, Ref } from '../../linux/ref.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
-import { LIMITS } from '../../protocol/wire.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
-import type { Creation, PlannedCreation } from './create-container.ts'
-import { CAP_SYS_ADMIN, findMountFacts } from './facts.ts'
-import { type FirstInput, setupSteps } from './first-programs.ts'
+import type { Creation } from './create-container.ts'
+import { CAP_SYS_ADMIN } from './facts.ts'
 import { type MakerProgram, makerProgram } from './maker-program.ts'
+import { factsOf, type FirstPlan, planFirst } from './plan-first.ts'
 import { recordAhead, recordOf } from './record-of.ts'
 import type { Undo } from './undo.ts'
 
 /** The first process, born and named, with its ids and in its groups; it has not done anything. */
 export interface MadeFirst {
   readonly record: ContainerRecord
-  readonly input: FirstInput
   /** What it does first, planned while it was made */
-  readonly setup: { readonly program: Program; readonly root: Root | null }
+  readonly plan: FirstPlan
   /** Descriptors of sources that only its maker could open, in this process: attached to the setup */
   readonly sources: readonly number[]
 }
@@ -42,7 +37,7 @@ export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFir
   })
   const posted = maker.post(made.program, { descriptors: [first.socket, ...kept.all] })
   // Planned while the maker works: the two processes have a processor each.
-  const planned = group.scope || opens ? null : planSetup(creation, group.places, 0)
+  const planned = group.scope || opens ? null : await planFirst(creation, group.places, 0)
   const result = explained(made, () => maker.answer(posted))
   first.born()
   if (made.procfs) assertProcfs(result, made.procfs)
@@ -56,15 +51,13 @@ export async function makeFirst(creation: Creation, undo: Undo): Promise<MadeFir
   undo.grouped(places, scope)
   const closDirectory = await intelRdt(creation, pid, undo)
   const sources = opens && group.scope ? openLater(maker, (p) => openSources(p, places)) : result.descriptors
-  const { input, setup } = planned ?? planSetup(creation, places, sources.length)
   return {
     record: recordOf(creation, pid, {
       groups: places,
       ...(scope === undefined ? {} : { scope }),
       ...(closDirectory === undefined ? {} : { closDirectory }),
     }),
-    input,
-    setup,
+    plan: planned ?? (await planFirst(creation, places, sources.length)),
     sources,
   }
 }
@@ -75,29 +68,6 @@ function explained(made: MakerProgram, run: () => ProgramResult): ProgramResult 
   } catch (error) {
     throw made.entry.explain(error)
   }
-}
-
-export function planSetup(
-  creation: PlannedCreation,
-  places: ContainerRecord['groups'],
-  sources: number,
-): Pick<MadeFirst, 'input' | 'setup'> {
-  const { namespaces, bundle, options, kept } = creation
-  const procfs = bundle.config.process && usesSecurityModule(bundle.config.process) ? 1 : 0
-  const joined = namespaces.joinedByFirst.map((_, index) => LIMITS.KEPT + kept.all.length + procfs + index)
-  const facts = factsOf(creation, places)
-  const input: FirstInput = { config: bundle.config, namespaces, facts, joined, pivot: !options.noPivot }
-  const p = program()
-  return { input, setup: { program: p, root: setupSteps(p, input, sources) } }
-}
-
-function factsOf(
-  { context, bundle, namespaces, rights, options }: PlannedCreation,
-  places: ContainerRecord['groups'],
-): MountFacts {
-  const { config, path } = bundle
-  const pivot = !options.noPivot
-  return findMountFacts(context.kernel, { config, bundle: path, namespaces, places, rights, pivot })
 }
 
 async function startScope(

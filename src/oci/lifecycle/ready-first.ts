@@ -1,4 +1,4 @@
-import { type Ready, readyError, usesSecurityModule } from '../../bundle/process/ready-steps.ts'
+import { readyError } from '../../bundle/process/ready-steps.ts'
 import { copiesOf, type Copy, resumeRoot, type Root, verifyRoot } from '../../bundle/root/root.ts'
 import type { Process } from '../../bundle/spec.ts'
 import type { Terminal } from '../../bundle/terminal/terminal.ts'
@@ -7,16 +7,12 @@ import type { SyncAgent } from '../../kernel/agent.ts'
 import { machineArch } from '../../linux/arch.ts'
 import { type Program, program } from '../../program/builder.ts'
 import type { ProgramResult } from '../../program/result.ts'
-import { LIMITS } from '../../protocol/wire.ts'
-import type { Creation, PlannedCreation } from './create-container.ts'
-import { setgroupsOf } from './facts.ts'
+import type { Creation } from './create-container.ts'
 import { compiledFilter } from './final-program.ts'
-import { enterBareSteps, enterSteps, type FirstInput, readyProgramSteps } from './first-programs.ts'
 import { stateText } from './hook-state.ts'
 import { runHooks } from './hooks.ts'
-import type { KeptDescriptors } from './kept-descriptors.ts'
 import type { MadeFirst } from './make-first.ts'
-import { securityModules } from './security-modules.ts'
+import { type Entry, planEntry, planReady } from './plan-first.ts'
 import type { Undo } from './undo.ts'
 
 /** What a process is to execute, as it found it. */
@@ -33,8 +29,10 @@ export interface ReadyProcess {
 export async function readyFirst(creation: Creation, made: MadeFirst, undo: Undo): Promise<ReadyProcess> {
   const { context, bundle, first } = creation
   const process = bundle.config.process as Process
-  const { p, root, sources } = await beforeRoot(creation, made, undo)
-  const terminal = await planEntry(made.input, { p, root })
+  const { plan } = made
+  const { p, root, terminal, sources }: Entering = plan.entry
+    ? { ...plan.entry, p: plan.program, root: plan.root, sources: made.sources }
+    : await afterSetup(creation, made, undo)
   const entering = first.agent.post(p, { descriptors: sources })
   // Planned while the first process mounts: the two have a processor each.
   const readying = program()
@@ -50,38 +48,6 @@ export async function readyFirst(creation: Creation, made: MadeFirst, undo: Undo
   return { executable, env, ...streams(creation, terminal, entered) }
 }
 
-/** Plans the part of a start that changes the root. */
-export async function planEntry(input: FirstInput, { p, root }: Pick<Onward, 'p' | 'root'>): Promise<Terminal | null> {
-  const terminals = input.config.process?.terminal ? await import('../../bundle/terminal/terminal.ts') : null
-  const terminal = root ? enterSteps(p, root, input, terminals) : enterBareSteps(p, input, terminals)
-  if (terminal) p.send(terminal.master)
-  return terminal
-}
-
-/** Plans the part of a start that makes the process what it is to be. */
-export function planReady(
-  { context, bundle, options, kept, idWriter, namespaces, rights }: PlannedCreation,
-  p: Program,
-): Ready {
-  const process = bundle.config.process as Process
-  return readyProgramSteps(p, {
-    id: options.id,
-    process,
-    ...(bundle.config.linux ? { linux: bundle.config.linux } : {}),
-    newKeyring: !options.noNewKeyring,
-    ...(namespaces.user === 'runtime' ? { available: rights.grantable } : {}),
-    setgroups: namespaces.user === 'runtime' ? setgroupsOf(context.kernel) : idWriter === 'single' ? 'deny' : 'allow',
-    resources: namespaces.user === 'new' ? 'done' : 'here',
-    stdio: kept.stdio,
-    ...(usesSecurityModule(process)
-      ? { proc: procfsNumber(kept), securityModules: securityModules(context.kernel) }
-      : {}),
-  })
-}
-
-/** Number of the handle of the host's /proc in the first process: its maker keeps it behind the descriptors of the caller. */
-const procfsNumber = ({ all }: KeptDescriptors): number => LIMITS.KEPT + all.length
-
 function streams(
   { kept }: Creation,
   terminal: Terminal | null,
@@ -94,28 +60,27 @@ function streams(
   return { stdio: [slave, slave, slave], ...(master === undefined ? {} : { master }) }
 }
 
-/** A program that goes on from where the old root is left; it begins with the setup when nothing comes between. */
-interface Onward {
+/** A program that ends in the root. */
+interface Entering extends Entry {
   readonly p: Program
   readonly root: Root | null
   /** To be attached to the program; closed afterwards */
   readonly sources: readonly number[]
 }
 
-async function beforeRoot(creation: Creation, { setup, sources, record }: MadeFirst, undo: Undo): Promise<Onward> {
-  const { context, bundle, first } = creation
-  const { hooks, linux } = bundle.config
-  const stops = hooks?.prestart ?? hooks?.createRuntime ?? hooks?.createContainer ?? linux?.netDevices
-  if (!stops && (setup.root?.copies.length ?? 0) === 0) return { p: setup.program, root: setup.root, sources }
-  const result = first.agent.run(setup.program, { descriptors: sources })
+/** The setup alone, what comes after it, and the program that goes on from there. */
+async function afterSetup(creation: Creation, { plan, sources, record }: MadeFirst, undo: Undo): Promise<Entering> {
+  const { context, first } = creation
+  const result = first.agent.run(plan.program, { descriptors: sources })
   sources.forEach((fd) => close(context.kernel, fd))
-  if (setup.root) verifyRoot(setup.root, result)
-  const root = setup.root && resumeRoot(setup.root, result)
-  if (setup.root && setup.root.copies.length > 0) await copyUp(first.agent, copiesOf(setup.root, result))
+  if (plan.root) verifyRoot(plan.root, result)
+  const root = plan.root && resumeRoot(plan.root, result)
+  if (plan.root && plan.root.copies.length > 0) await copyUp(first.agent, copiesOf(plan.root, result))
   await moveDevices(creation, record.pid)
   undo.hooksRan()
   hooksOfCreation(creation, record.pid)
-  return { p: program(), root, sources: [] }
+  const p = program()
+  return { p, root, ...(await planEntry(plan.input, p, root)), sources: [] }
 }
 
 async function copyUp(agent: SyncAgent, copies: readonly Copy<number>[]): Promise<void> {
