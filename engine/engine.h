@@ -21,7 +21,7 @@ extern const uint8_t engine_snapshot[], engine_snapshot_end[];
 /* memory.c */
 extern const JSMallocFunctions engine_memory;
 void *memory_begin(void *at, size_t size);
-void memory_continue(size_t used, size_t size);
+void memory_continue(size_t used);
 void *memory_whole(size_t *used);
 
 /* text.c */

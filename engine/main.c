@@ -116,7 +116,7 @@ static JSValue new_host(JSContext *js) {
 static JSContext *new_engine(void *at) {
   const size_t size = at ? MUCH : 0;
   if (!memory_begin(at, size)) return NULL;
-  memory_continue(0, size);
+  memory_continue(0);
   JSRuntime *runtime = JS_NewRuntime2(&engine_memory, NULL);
   JSContext *js = runtime ? new_context(runtime) : NULL;
   if (!js) return NULL;

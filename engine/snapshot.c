@@ -86,6 +86,6 @@ JSContext *snapshot_restore(void) {
   const uint64_t distance = (uintptr_t)words - then.base;
   move(words, own, count, distance);
   move(words, outside, count, (uintptr_t)__ehdr_start - then.image);
-  memory_continue(then.size, then.size);
+  memory_continue(then.size);
   return (JSContext *)(uintptr_t)(then.context + distance);
 }

@@ -24,10 +24,15 @@ import { link } from './engine.mjs'
 /** Names of the parts that the others are loaded from: what the engine lacks, and the program. */
 const [START, MAIN] = ['start', 'main']
 
-/** What engines ask for most: their parts are loaded in the executable (engine/snapshot.c), those of others when they are asked for. */
-const COMMANDS = ['run', 'create', 'start', 'exec', 'delete', 'kill', 'state'].map(
-  (name) => `src/oci/commands/${name}.ts`,
-)
+/**
+ * What every command needs, and the commands that engines ask for most: their parts are loaded in the executable (engine/snapshot.c), those of
+ * others when they are asked for.
+ */
+const LOADED = [
+  'src/kernel/quickjs.ts',
+  'src/oci/run-command-line.ts',
+  ...['run', 'create', 'start', 'exec', 'delete', 'kill', 'state'].map((name) => `src/oci/commands/${name}.ts`),
+]
 
 /** `using` is not among what QuickJS knows */
 const TARGET = 'es2022'
@@ -73,7 +78,7 @@ async function main() {
   try {
     const metafile = await bundleSources(folder)
     for (const path of Object.keys(metafile.outputs)) writeFileSync(path, functionOf(path))
-    const used = COMMANDS.filter((name) => name in metafile.inputs)
+    const used = LOADED.filter((name) => name in metafile.inputs)
     await bundleStart(folder, partsOf([relative(root, entry), ...used], metafile))
     mkdirSync(dirname(outfile), { recursive: true })
     // Written beside and renamed: a running executable keeps the file that it was started from.
@@ -91,9 +96,11 @@ async function main() {
 
 /** Bundles twice: what the first one holds tells which system calls the second one needs. */
 async function bundleSources(folder) {
-  const everything = await bundle(folder, undefined)
-  assertLight(everything.metafile.inputs)
-  const needed = await bundle(folder, wordsOf(Object.keys(everything.metafile.inputs)))
+  const everything = await bundle(folder)
+  const { inputs } = everything.metafile
+  assertLight(inputs)
+  const loaded = LOADED.filter((name) => name in inputs)
+  const needed = await bundle(folder, wordsOf(Object.keys(inputs)), loaded)
   return needed.metafile
 }
 
@@ -120,13 +127,15 @@ function wordsOf(paths) {
   return new Set(texts.flatMap((text) => [...text.matchAll(STEP)].map(([, method, argument]) => method ?? argument)))
 }
 
-function bundle(folder, words) {
+function bundle(folder, words, loaded = []) {
   return build({
     absWorkingDir: root,
-    entryPoints: [entry],
+    entryPoints: {
+      [MAIN]: entry,
+      ...Object.fromEntries(loaded.map((path) => [`loaded-${basename(path, '.ts')}`, path])),
+    },
     outdir: folder,
     write: words !== undefined,
-    entryNames: MAIN,
     bundle: true,
     // A function that stands in a part that is not loaded costs nothing.
     splitting: true,

@@ -153,7 +153,7 @@ export class SyncAgent {
    */
   post(p: Program, { descriptors = [] }: Pick<SyncRunOptions, 'descriptors'> = {}, answered = true): Posted {
     const { frame, attached } = p.encode()
-    const answer = REPLY.size + 8 * p.steps.length + p.replySize + p.returnedSize
+    const answer = REPLY.size + 8 * p.length + p.replySize + p.returnedSize
     if (frame.length - FRAME.size > LIMITS.FRAME || answer > LIMITS.FRAME) {
       throw new InvalidInputError(`Program or its answer is longer than a frame (${LIMITS.FRAME}): run it in parts`, {
         field: 'program',

@@ -16,9 +16,9 @@ export interface Host {
   /** The function that a part of the program is. @throws ReferenceError */
   load(name: string): (require: (name: string) => unknown, module: { exports: unknown }) => void
   /** As TextEncoder and TextDecoder do it for UTF-8 */
-  encode(text: string): Uint8Array
-  encodeInto(text: string, into: Uint8Array): { read: number; written: number }
-  decode(bytes: Uint8Array): string
+  encode(this: void, text: string): Uint8Array
+  encodeInto(this: void, text: string, into: Uint8Array): { read: number; written: number }
+  decode(this: void, bytes: Uint8Array): string
   /** Milliseconds */
   now(): number
 }

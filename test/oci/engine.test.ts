@@ -121,8 +121,8 @@ test('two processes of the executable have their memory at different addresses',
   assert.ok(seen.size > 1, [...seen].join())
 })
 
-/** Where the copy of the snapshot is, by strace: the first piece of memory that is filled at once. */
+/** Where the copy of the snapshot is, by strace: the memory that huge pages are asked for. */
 function addressesOf(path: string): string {
-  const { stderr } = spawnSync('strace', ['-e', 'trace=mmap', path, '--version'], { encoding: 'utf8' })
-  return /MAP_POPULATE.*= (0x[0-9a-f]+)/.exec(stderr)?.[1] ?? assert.fail(stderr)
+  const { stderr } = spawnSync('strace', ['-e', 'trace=madvise', path, '--version'], { encoding: 'utf8' })
+  return /madvise\((0x[0-9a-f]+), \d+, MADV_HUGEPAGE\)/.exec(stderr)?.[1] ?? assert.fail(stderr)
 }
