@@ -81,7 +81,7 @@ JSValue kernel_agent(JSContext *js, JSValueConst this, int count, JSValueConst *
 /* In the child, with this process's memory: nothing but calls. What failed is left in `error`. */
 static void become(int image, int control, int number, char *const *argv, char *const *envp, volatile int *error) {
   int moved = control == number ? fcntl(control, F_SETFD, 0) : dup2(control, number);
-  if (moved >= 0) execveat(image, "", argv, envp, AT_EMPTY_PATH);
+  if (moved >= 0) syscall(SYS_execveat, image, "", argv, envp, AT_EMPTY_PATH);
   *error = errno;
   _exit(127);
 }

@@ -7,6 +7,10 @@
 
 #include "engine.h"
 
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14; musl 1.2.3 has it not */
+#define MADV_POPULATE_WRITE 23
+#endif
+
 enum {
   UNIT = 16,
   /* Up to here each multiple of a unit has a list of its own, above it each power of two */

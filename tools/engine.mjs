@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cLibrary } from './c-library.mjs'
 import { findQuickjs } from './quickjs.mjs'
 import { makeSnapshot } from './snapshot.mjs'
 
@@ -26,8 +27,8 @@ const OWN_FLAGS = [...FLAGS, ...WARNINGS, '-Werror']
 const LINKED = ['-static-pie', '-s', '-Wl,-z,relro,-z,now', '-Wl,-z,noexecstack', '-Wl,--build-id=none']
 
 /**
- * A snapshot has the addresses of the functions of libm that glibc chooses by the processor: here those for every processor of the
- * architecture. On arm64 there is no choice among them.
+ * A snapshot has the addresses of the functions of libm, which glibc chooses by the processor: here those for every processor of the
+ * architecture. On arm64 there is no choice among them, nor in musl.
  */
 const OLDEST_CPU = { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-SSE4_1,-AVX,-AVX2,-FMA,-FMA4' }
 
@@ -43,7 +44,8 @@ export function link(folder, { arch, agent, output }) {
   run(join(own, 'compile'), ['parts', ...parts.map((name) => `./${name}`)], folder)
   copyFileSync(agent, join(folder, 'agent'))
   const inputs = [join(root, 'engine/blob.S'), ...filesIn(join(target, 'objects'), '.o')]
-  const linkTo = (path) => run(cc, [...LINKED, '-o', path, ...inputs, '-lm'], folder)
+  const { linking } = cLibrary(arch, cc)
+  const linkTo = (path) => run(cc, [...LINKED, '-o', path, ...linking(inputs)], folder)
   writeFileSync(join(folder, 'snapshot'), '')
   // What is made for another machine cannot run here, and loads its parts at each start.
   if (arch === process.arch) {
@@ -59,24 +61,26 @@ export function link(folder, { arch, agent, output }) {
 function buildEngine(arch, cc) {
   const sources = findQuickjs(root)
   const own = filesIn(join(root, 'engine'), '.c')
+  const library = cLibrary(arch, cc)
   const foreign = UNITS.map((name) => join(sources, name))
   const place = join(root, 'build', `linux-${arch}`)
-  const hash = createHash('sha256').update([cc, ...OWN_FLAGS, ...QUICKJS_FLAGS].join('\0'))
+  const hash = createHash('sha256').update([cc, ...OWN_FLAGS, ...QUICKJS_FLAGS, ...library.compiling].join('\0'))
   for (const path of [...own, join(root, 'engine/engine.h'), ...foreign]) hash.update(readFileSync(path))
-  const folder = join(place, `engine-${hash.digest('hex').slice(0, 12)}`)
+  const folder = join(place, `engine-${library.name}-${hash.digest('hex').slice(0, 12)}`)
   if (existsSync(folder)) return folder
-  for (const old of readdirSync(place).filter((name) => name.startsWith('engine-'))) {
+  for (const old of readdirSync(place).filter((name) => name.startsWith(`engine-${library.name}-`))) {
     rmSync(join(place, old), { recursive: true })
   }
   const fresh = mkdtempSync(join(place, 'new-engine-'))
   try {
     const object = (path) => join(fresh, 'objects', `${basename(path, '.c')}.o`)
     mkdirSync(join(fresh, 'objects'))
-    for (const path of own) run(cc, [...OWN_FLAGS, '-isystem', sources, '-c', '-o', object(path), path], root)
-    for (const path of foreign) run(cc, [...QUICKJS_FLAGS, '-c', '-o', object(path), path], root)
+    const compile = (path, flags) => run(cc, [...flags, ...library.compiling, '-c', '-o', object(path), path], root)
+    for (const path of own) compile(path, [...OWN_FLAGS, '-isystem', sources])
+    for (const path of foreign) compile(path, QUICKJS_FLAGS)
     renameSync(object('compile.c'), join(fresh, 'compile.o'))
-    const words = ['-static-pie', '-o', join(fresh, 'compile'), join(fresh, 'compile.o'), ...foreign.map(object), '-lm']
-    if (arch === process.arch) run(cc, words, root)
+    const words = library.linking([join(fresh, 'compile.o'), ...foreign.map(object)])
+    if (arch === process.arch) run(cc, ['-static-pie', '-o', join(fresh, 'compile'), ...words], root)
     renameSync(fresh, folder)
   } finally {
     rmSync(fresh, { recursive: true, force: true })

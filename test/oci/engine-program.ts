@@ -1,3 +1,4 @@
+import { weightOf } from '../../src/features/cgroups/writes/cpu-weight.ts'
 import { currentKernel } from '../../src/kernel/current.ts'
 import { print } from '../../src/oci/print.ts'
 
@@ -70,7 +71,7 @@ for (const a of EDGES) {
 }
 for (let i = 0; i < 500; i++) {
   const [a, b] = [random(2 ** 23) * 2 ** 30 + random(2 ** 23), random(2 ** 23) - 2 ** 22]
-  say('numbers', [a + b, a * b, a % b, a / b, a | b, a >>> (b & 31), a << (b & 31), Math.imul(a, b), a ** 2])
+  say('numbers', [a + b, a * b, a % b, a / b, a | b, a >>> (b & 31), a << (b & 31), Math.imul(a, b), 10 ** (i % 23)])
   say('read', [
     Number(`${a}.${b & 1023}`),
     Number.parseInt(String(a), 10),
@@ -79,6 +80,8 @@ for (let i = 0; i < 500; i++) {
   ])
   say('parsed', JSON.parse(`[${a}.5, ${b}e3, -${a}, "${String.fromCharCode(0x20 + (a % 2000))}"]`))
 }
+// The last bit of a power that is no whole number is each C library's own.
+for (let shares = 2; shares <= 262_144; shares += 100) say('weight', [shares, weightOf(shares)])
 say('date', new Date(1_700_000_000_123).toISOString())
 say('regular expressions', [
   /^(?<name>\w+)(?:=(?<value>.*))?$/s.exec('a=b\nc')?.groups,

@@ -20,19 +20,20 @@ useOci()
 const folder = mkdtempSync(join(tmpdir(), 'carrel-engine-'))
 after(() => rmSync(folder, { recursive: true }))
 
-/** A program as such an executable. */
-function built(entry: string): string {
-  const program = join(folder, basename(entry, '.ts'))
+/** A program as such an executable. @param library musl if it is here, or the compiler's own */
+function built(entry: string, library = ''): string {
+  const program = join(folder, `${basename(entry, '.ts')}${library}`)
   if (existsSync(program)) return program
   const words = ['tools/build-standalone.mjs', '--quiet', '--entry', entry, '--outfile', program]
-  execFileSync(process.execPath, words, { cwd: REPOSITORY, stdio: ['ignore', 'ignore', 'inherit'] })
+  const env = { ...process.env, CARREL_LIBC: library }
+  execFileSync(process.execPath, words, { cwd: REPOSITORY, env, stdio: ['ignore', 'ignore', 'inherit'] })
   return program
 }
 
 /** Both print the same lines, of which there are more than so many. */
-function assertSame(entry: string, words: readonly string[], least: number): void {
+function assertSame(entry: string, words: readonly string[], least: number, library?: string): void {
   const expected = outputOf([process.execPath, '--import', 'tsx', entry, ...words])
-  const found = outputOf([built(entry), ...words])
+  const found = outputOf([built(entry, library), ...words])
   assert.ok(expected.length > least, String(expected.length))
   expected.forEach((line, i) => assert.equal(found[i], line))
   assert.equal(found.length, expected.length)
@@ -40,6 +41,10 @@ function assertSame(entry: string, words: readonly string[], least: number): voi
 
 test('text, numbers and all else that src/ uses are in the engine of the executable what they are in Node', () => {
   assertSame('test/oci/engine-program.ts', [], 10_000)
+})
+
+test('they are the same with the C library of the compiler, where there is no musl', () => {
+  assertSame('test/oci/engine-program.ts', [], 10_000, 'compiler')
 })
 
 test(
