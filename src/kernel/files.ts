@@ -60,14 +60,14 @@ export function appendText(kernel: Kernel, place: Place, content: string | Uint8
 
 /**
  * Replaces a file by rename(2): a reader sees all of the old one or all of the new one. `sync` also has it survive a loss of power,
- * which costs milliseconds on a disk.
+ * which costs milliseconds on a disk. `again` is for a file that is known to be there, as the one that is written.
  * @throws SyscallError; what it had begun is removed
  */
 export function writeAtomic(
   kernel: Kernel,
   place: Place,
   content: string | Uint8Array,
-  { mode = 0o600, sync = false }: { readonly mode?: number; readonly sync?: boolean } = {},
+  { mode = 0o600, sync = false, again = false }: AtomicOptions = {},
 ): void {
   const fresh = beside(place, `${pathOf(place)}.${attempt(kernel, 'getpid')}.tmp`)
   const fd = create(kernel, fresh, mode)
@@ -78,11 +78,31 @@ export function writeAtomic(
     } finally {
       close(kernel, fd)
     }
-    rename(kernel, fresh, place)
+    if (!again || !exchange(kernel, fresh, place)) rename(kernel, fresh, place)
   } catch (error) {
     removeFile(kernel, fresh)
     throw error
   }
+}
+
+interface AtomicOptions {
+  readonly mode?: number
+  readonly sync?: boolean
+  readonly again?: boolean
+}
+
+const RENAME_EXCHANGE = 2
+
+/**
+ * The two change names, and the old one is removed; false where the file system knows no such thing. ext4 writes what is renamed over a
+ * file to the disk at once (ext4(5), auto_da_alloc), and who removes it soon after waits for that.
+ */
+function exchange(kernel: Kernel, fresh: Place, place: Place): boolean {
+  const [source, target] = [cString(pathOf(fresh)), cString(pathOf(place))]
+  if (attempt(kernel, 'renameat2', directoryOf(fresh), source, directoryOf(place), target, RENAME_EXCHANGE) < 0)
+    return false
+  removeFile(kernel, fresh)
+  return true
 }
 
 /** Renames over whatever is there. @throws SyscallError */

@@ -103,6 +103,17 @@ test('writeAtomic() leaves the old file or the new one, and nothing beside it', 
   assert.deepEqual(listDirectory(kernel, folder)?.toSorted(), [...(before ?? []), 'atomic', 'taken'].toSorted())
 })
 
+test('writeAtomic() of what it has written before leaves nothing beside it, whether that is still there or not', () => {
+  const before = listDirectory(kernel, folder)
+  writeAtomic(kernel, at('again'), 'first', { again: true })
+  const { ino } = statSync(at('again'))
+  writeAtomic(kernel, at('again'), 'second', { mode: 0o640, again: true })
+  assert.equal(readFileSync(at('again'), 'utf8'), 'second')
+  assert.notEqual(statSync(at('again')).ino, ino)
+  assert.equal(statSync(at('again')).mode & 0o777, 0o640)
+  assert.deepEqual(listDirectory(kernel, folder)?.toSorted(), [...(before ?? []), 'again'].toSorted())
+})
+
 test('writeAtomic() follows no link that stands where it begins', () => {
   writeFileSync(at('victim'), 'untouched')
   symlinkSync(at('victim'), `${at('linked')}.${process.pid}.tmp`)

@@ -49,6 +49,8 @@ export class StateStore {
   readonly #kernel: Kernel
   /** Open directories by id: closing one is unlocking it */
   readonly #locks = new Map<string, number>()
+  /** Containers whose record this process has written */
+  readonly #recorded = new Set<string>()
   #isRootChecked = false
 
   /** @param root absolute path; it is made by the first `claim` */
@@ -126,7 +128,9 @@ export class StateStore {
 
   /** Writes the record, at once for every reader; the container is locked by this process. */
   save(record: ContainerRecord): void {
-    writeAtomic(this.#kernel, `${this.directory(record.id)}/${STATE_FILES.record}`, JSON.stringify(record))
+    const path = `${this.directory(record.id)}/${STATE_FILES.record}`
+    writeAtomic(this.#kernel, path, JSON.stringify(record), { again: this.#recorded.has(record.id) })
+    this.#recorded.add(record.id)
   }
 
   /** Removes the directory of a container; the record first, so that no reader sees half of it. What is gone is no error. */
@@ -134,6 +138,7 @@ export class StateStore {
     const directory = this.directory(id)
     if (!this.#check(directory)) return
     removeFile(this.#kernel, `${directory}/${STATE_FILES.record}`)
+    this.#recorded.delete(id)
     removeTree(this.#kernel, directory)
     this.release(id)
   }
