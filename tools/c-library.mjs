@@ -3,6 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** musl's memcpy(3) is for much at a time; most of what the engine copies is some words long. */
+const SHORT_COPIES = {
+  x64: ['-minline-all-stringops', '-mmemcpy-strategy=unrolled_loop:128:noalign,libcall:-1:noalign'],
+  arm64: [],
+}
+
 const MACHINES = { x64: 'x86_64', arm64: 'aarch64' }
 
 /**
@@ -23,7 +29,10 @@ export function cLibrary(arch, cc) {
   }
   return {
     name: 'musl',
-    compiling: ['-nostdinc', '-isystem', join('/usr/include', target), '-isystem', ownHeaders(cc)],
+    compiling: [
+      ...['-nostdinc', '-isystem', join('/usr/include', target), '-isystem', ownHeaders(cc)],
+      ...SHORT_COPIES[arch],
+    ],
     linking: (objects) => [
       ...['-nostdlib', file('rcrt1.o'), file('crti.o')],
       ...objects,
